@@ -1,1 +1,35 @@
-//! Skeleton.
+//! The takeover protocol, pure: `Machine::handle(now, event)` says what to store, what to do and when to be called
+//! again. No clock, no I/O, no tokio, no serde, no randomness; the same machine is model-checked and run.
+//!
+//! Read `table.rs` first: it is the whole protocol as one list of transitions, each with its reason. The words
+//! (messages, events, actions, durable records) each have a file of their own. The rules are from the protocol's
+//! description in `docs/protocol.md`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod action;
+mod durable;
+mod event;
+mod fault;
+mod ledger;
+mod message;
+mod names;
+mod plan;
+mod refusal;
+mod role;
+mod term;
+mod time;
+mod view;
+
+pub use action::{Action, Alert, StopPurpose, Work};
+pub use durable::{DownPhase, Durable, Entry, Grant, StayDown, Tenure};
+pub use event::{Event, Finish, Order, ServerState};
+pub use fault::{Fault, FaultKind, Severity, Verdict};
+pub use ledger::{Disposition, Outcome, Progress, RequestState, RequestStatus};
+pub use message::{Cause, Envelope, Message, Standing};
+pub use names::{BadName, HostName, ServiceName};
+pub use plan::{DrainPolicy, Giveback, OnUnknown, Plan, Timing};
+pub use refusal::{Cancel, Decline, FenceRefusal, PluginRefusal, Refusal};
+pub use role::RoleName;
+pub use term::{Boot, CompilationSeal, Digest, RoundId, StoreId, Term};
+pub use time::{Time, TimerName};
+pub use view::{PeerView, ServiceView, TakeoverView};

@@ -1,0 +1,218 @@
+//! What the machine wants done. Effects are data: the driver runs them once the turn's entry is stored.
+//!
+//! Invariant: every piece of [`Work`] is idempotent and answered by exactly one [`crate::Event::Finished`] with the
+//! same `Work`, unless [`Action::Abandon`] ended it; answers to work that is no longer wanted change nothing.
+
+use std::time::Duration;
+
+use crate::{Cause, Fault, HostName, Message, Order, Refusal, RoundId, Term};
+
+/// One effect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Say something to a peer; may be lost.
+    Send {
+        /// To whom.
+        to: HostName,
+        /// What.
+        message: Message,
+    },
+    /// Begin a piece of work.
+    Do(Work),
+    /// Whatever work is under way for this service is no longer wanted.
+    Abandon,
+    /// Fence the local plugins: calls with a lower term are refused from now on.
+    Fence(Term),
+    /// Tell the operator. Repeated alerts of one kind are one.
+    Alert(Alert),
+    /// Answer an operator's order.
+    Answer {
+        /// The order.
+        order: Order,
+        /// Accepted (it may still fail later, as the view shows), or why not.
+        answer: Result<(), Refusal>,
+    },
+}
+
+/// A piece of work for the effector. Each carries what makes its answer recognisable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Find out more about a fault (evidence of all probes).
+    Diagnose {
+        /// For this round.
+        round: RoundId,
+        /// What is known.
+        fault: Fault,
+    },
+    /// Find out whether this host could serve.
+    Assess {
+        /// For this round.
+        round: RoundId,
+        /// The other's trouble.
+        cause: Cause,
+    },
+    /// Hold new connections, stop admitting, and begin to stream the compilation to `to`.
+    StopAdmitting {
+        /// For this round.
+        round: RoundId,
+        /// The second; none when nobody could be found.
+        to: Option<HostName>,
+    },
+    /// Wait for what must finish, streaming progress and changes of the compilation.
+    Settle {
+        /// For this round.
+        round: RoundId,
+        /// How long it may take.
+        deadline: Duration,
+    },
+    /// List the requests a last time, mark what must be cut, send the end of the compilation to `to`, keep an own copy.
+    SealCompilation {
+        /// For this round.
+        round: RoundId,
+        /// The second; none when nobody could be found.
+        to: Option<HostName>,
+    },
+    /// Send the sealed compilation again (the pages and the seal), as the first time.
+    ResendCompilation {
+        /// For this round.
+        round: RoundId,
+        /// The second.
+        to: HostName,
+    },
+    /// Stop the server. Done means: its processes are gone.
+    StopServer {
+        /// Why.
+        purpose: StopPurpose,
+        /// Without waiting for anybody.
+        forced: bool,
+    },
+    /// Give up the address (keeping what waits for the successor).
+    DropAddress {
+        /// The term given up.
+        term: Term,
+    },
+    /// Undo an unfinished drain: admit again.
+    Resume {
+        /// The held term.
+        term: Term,
+    },
+    /// Make the server serve: start, promote.
+    Serve {
+        /// The held term.
+        term: Term,
+        /// The round whose compilation it takes over.
+        round: Option<RoundId>,
+    },
+    /// Take the address and announce it.
+    TakeAddress {
+        /// The held term.
+        term: Term,
+        /// Who had it, where known.
+        from: Option<HostName>,
+    },
+    /// Give every request of the compilation its disposition.
+    ResolveRequests {
+        /// The held term.
+        term: Term,
+        /// The compilation's round.
+        round: RoundId,
+    },
+    /// Be ready as a standby of the active host.
+    StandBy {
+        /// Who is active.
+        active: HostName,
+    },
+    /// Look whether the server runs.
+    Observe,
+    /// Run the configured reboot command, of the server or of the machine.
+    Reboot {
+        /// The fault it shall cure.
+        fault: String,
+    },
+}
+
+/// Why a server is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StopPurpose {
+    /// The service is being released.
+    Release,
+    /// The server can't go on and nobody takes over.
+    Park,
+    /// It must not run: somebody else holds the service.
+    StayDown,
+}
+
+impl Work {
+    /// The work's name in the journal and the UI, kebab-case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Work::Diagnose { .. } => "diagnose",
+            Work::Assess { .. } => "assess",
+            Work::StopAdmitting { .. } => "stop-admitting",
+            Work::Settle { .. } => "settle",
+            Work::SealCompilation { .. } => "seal-compilation",
+            Work::ResendCompilation { .. } => "resend-compilation",
+            Work::StopServer { .. } => "stop-server",
+            Work::DropAddress { .. } => "drop-address",
+            Work::Resume { .. } => "resume",
+            Work::Serve { .. } => "serve",
+            Work::TakeAddress { .. } => "take-address",
+            Work::ResolveRequests { .. } => "resolve-requests",
+            Work::StandBy { .. } => "stand-by",
+            Work::Observe => "observe",
+            Work::Reboot { .. } => "reboot",
+        }
+    }
+}
+
+/// What an operator is told.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Alert {
+    /// A fault requires a shutdown and nobody takes over.
+    NobodyTakesOver,
+    /// The probes do not know how the active server is.
+    Unknown,
+    /// The server is impaired.
+    Impaired(Fault),
+    /// The active host is silent; without a witness nobody takes over by itself.
+    HolderSilent {
+        /// Who.
+        host: HostName,
+    },
+    /// Everybody was heard, nobody holds the service, nothing is under way.
+    Orphaned,
+    /// The second does not answer a release.
+    ReleaseUnanswered {
+        /// Who.
+        to: HostName,
+        /// How often it was sent.
+        sent: u32,
+    },
+    /// The server was started although it must stay down; it is being stopped again.
+    StartedByHand,
+    /// The server does not stop.
+    StopFails {
+        /// What happened.
+        error: String,
+    },
+    /// Taking over fails.
+    ServeFails {
+        /// What happened.
+        error: String,
+    },
+    /// Coming back as a standby fails.
+    StandByFails {
+        /// What happened.
+        error: String,
+    },
+    /// Automatic giveback was tried too often; only an operator can order it now.
+    GivebacksExhausted {
+        /// How often.
+        attempts: u32,
+    },
+    /// A peer's candidate list differs.
+    Mismatch {
+        /// Who.
+        host: HostName,
+    },
+}
