@@ -1,0 +1,96 @@
+//! A Redis server of our own.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::process::{Owned, run_to_end, wait_until};
+
+/// One Redis server with everything it needs in one folder.
+#[derive(Debug, Clone)]
+pub struct RedisServer {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl RedisServer {
+    /// Writes the configuration of a server that keeps its data in `folder` and listens on 127.0.0.1:`port`.
+    pub fn configure(folder: &Path, port: u16) -> Result<RedisServer> {
+        let server = RedisServer {
+            folder: folder.to_owned(),
+            port,
+        };
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::write(server.config_file(), server.config())
+            .with_context(|| format!("writing {}", server.config_file().display()))?;
+        Ok(server)
+    }
+
+    fn config(&self) -> String {
+        let RedisServer { folder, port } = self;
+        let folder = folder.display();
+        // Snapshots every few seconds under load, so that a full disk is noticed; and no refusal of writes because of a
+        // failed snapshot: what a standby has copied is safe without it, and clients shall not be the ones to notice.
+        format!(
+            "bind 127.0.0.1\nport {port}\nprotected-mode yes\ndaemonize yes\n\
+             dir {folder}\npidfile {folder}/redis.pid\nlogfile {folder}/redis.log\ndbfilename dump.rdb\n\
+             save 3 1\nappendonly no\nstop-writes-on-bgsave-error no\n\
+             repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-diskless-load on-empty-db\n\
+             repl-backlog-size 16mb\nrepl-timeout 10\nshutdown-timeout 10\n"
+        )
+    }
+
+    /// The configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.join("redis.conf")
+    }
+
+    /// The file in which the server writes its process id.
+    pub fn pid_file(&self) -> PathBuf {
+        self.folder.join("redis.pid")
+    }
+
+    /// Where its data is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The command that starts it in the background.
+    pub fn start_command(&self) -> Vec<String> {
+        vec!["/usr/bin/redis-server".into(), self.config_file().display().to_string()]
+    }
+
+    /// The running server, if it runs.
+    pub fn process(&self) -> Option<Owned> {
+        Owned::by_pid_file(&self.pid_file(), &self.folder)
+    }
+
+    /// Starts it, as somebody at the keyboard would.
+    pub fn start(&self) -> Result<Owned> {
+        run_to_end(&self.start_command())?;
+        // It writes its pid file after it listens.
+        let runs = || std::net::TcpStream::connect(self.address()).is_ok() && self.process().is_some();
+        if !wait_until(Duration::from_secs(10), runs) {
+            bail!(
+                "Redis does not listen on {}; see {}/redis.log",
+                self.address(),
+                self.folder.display()
+            );
+        }
+        self.process().context("Redis ended at once")
+    }
+
+    /// Stops it, if it runs.
+    pub fn stop(&self) -> Result<()> {
+        self.process()
+            .map_or(Ok(()), |process| process.end(Duration::from_secs(10)))
+    }
+}
