@@ -1,0 +1,68 @@
+# Understudy: every command a developer needs. `make` alone teaches them.
+#
+# Two of them matter: `make demo` shows the product, `make test` says whether it works. Both install what is missing
+# (as root) or say exactly what to install, and both tell what they do while they do it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The plugins are built for WebAssembly: a folder of their own keeps the two builds from undoing each other.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+DEMO_FOLDER ?= $(CURDIR)/.demo
+BIN := $(CARGO_TARGET_DIR)/debug
+
+.PHONY: help
+help: ## Say what there is
+	@echo "Understudy: every server can have an understudy."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  ONCE=1 make demo   the same, but end after the story: 0 only if nothing was lost and nothing failed"
+	@echo "  make test ONLY=…   one part of the tests; 'make test ONLY=list' names them"
+	@echo
+	@echo "New here? Run 'make demo', open the address it prints, then read README.md."
+
+.PHONY: demo
+demo: ## Two hosts, real servers under load, a fault, a takeover, a giveback: live, with a page to look at
+	@tests/need demo
+	@$(MAKE) build
+	@$(BIN)/demo run --folder "$(DEMO_FOLDER)" --programs "$(BIN)" --plugins plugins/dist $(if $(ONCE),--once)
+
+.PHONY: test
+test: ## Everything: build, style, licences, all tests with real servers, plugins, page, browser
+	@tests/need $(if $(ONLY),demo,test)
+	@tests/run $(ONLY)
+
+.PHONY: build
+build: plugins web ## The daemon, the demo, the plugins, the page
+	@echo "build: the daemon and the demo (the first time takes five minutes or so)"
+	@cargo build --workspace --bins
+
+.PHONY: plugins
+plugins: ## The plugins, as WebAssembly components, into plugins/dist
+	@plugins/build
+
+.PHONY: web
+web: ## The page, into the folder from which the daemon embeds it
+	@web/build
+
+.PHONY: fmt
+fmt: ## Lay all Rust code out as rustfmt.toml says
+	@cargo fmt --all && cargo fmt --all --manifest-path plugins/Cargo.toml
+
+.PHONY: bench-probe
+bench-probe: ## Measure what a probe costs, against the figures in the documentation
+	@cargo build --workspace --bins --profile release
+	@test -x "$(CARGO_TARGET_DIR)/release/bench-probe" || { echo "bench-probe: there is no such program in tests/ yet" >&2; exit 1; }
+	@"$(CARGO_TARGET_DIR)/release/bench-probe"
+
+.PHONY: fresh
+fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them
+	@tests/fresh
+
+.PHONY: clean-demo
+clean-demo: ## End everything that a demo left running, and remove its folder
+	@if [[ -x "$(BIN)/demo" ]]; then "$(BIN)/demo" clean "$(DEMO_FOLDER)"; \
+	elif [[ -e "$(DEMO_FOLDER)" ]]; then echo "clean-demo: build it first: make build" >&2; exit 1; fi
