@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Cause, Fault, HostName, Message, Order, Refusal, RoundId, Term};
+use crate::{Cause, CompilationSeal, Fault, HostName, Message, Order, Refusal, RoundId, Term};
 
 /// One effect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,19 +65,31 @@ pub enum Work {
         /// How long it may take.
         deadline: Duration,
     },
-    /// List the requests a last time, mark what must be cut, send the end of the compilation to `to`, keep an own copy.
+    /// List the requests a last time, mark what must be cut, send the rest of the pages to `to`, keep an own copy.
+    /// Answered by [`crate::Finish::Sealed`].
     SealCompilation {
         /// For this round.
         round: RoundId,
         /// The second; none when nobody could be found.
         to: Option<HostName>,
+        /// The server is stopped already: take the requests from this earlier round's compilation.
+        kept: Option<RoundId>,
     },
-    /// Send the sealed compilation again (the pages and the seal), as the first time.
+    /// Send all pages of the sealed compilation again.
     ResendCompilation {
         /// For this round.
         round: RoundId,
         /// The second.
         to: HostName,
+    },
+    /// Make the received compilation durable, if it is the one that this seal describes.
+    StoreCompilation {
+        /// For this round.
+        round: RoundId,
+        /// What it must be.
+        seal: CompilationSeal,
+        /// Whose it is.
+        from: HostName,
     },
     /// Stop the server. Done means: its processes are gone.
     StopServer {
@@ -152,6 +164,7 @@ impl Work {
             Work::Settle { .. } => "settle",
             Work::SealCompilation { .. } => "seal-compilation",
             Work::ResendCompilation { .. } => "resend-compilation",
+            Work::StoreCompilation { .. } => "store-compilation",
             Work::StopServer { .. } => "stop-server",
             Work::DropAddress { .. } => "drop-address",
             Work::Resume { .. } => "resume",
@@ -210,9 +223,50 @@ pub enum Alert {
         /// How often.
         attempts: u32,
     },
-    /// A peer's candidate list differs.
-    Mismatch {
+    /// Somebody serves under a higher term; this host stood down.
+    Superseded {
         /// Who.
         host: HostName,
+        /// Its term.
+        term: Term,
     },
+}
+
+impl Alert {
+    /// One word for the kind; alerts of one kind replace each other.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Alert::NobodyTakesOver => "nobody-takes-over",
+            Alert::Unknown => "unknown",
+            Alert::Impaired(_) => "impaired",
+            Alert::HolderSilent { .. } => "holder-silent",
+            Alert::Orphaned => "orphaned",
+            Alert::ReleaseUnanswered { .. } => "release-unanswered",
+            Alert::StartedByHand => "started-by-hand",
+            Alert::StopFails { .. } => "stop-fails",
+            Alert::ServeFails { .. } => "serve-fails",
+            Alert::StandByFails { .. } => "stand-by-fails",
+            Alert::GivebacksExhausted { .. } => "givebacks-exhausted",
+            Alert::Superseded { .. } => "superseded",
+        }
+    }
+}
+
+impl std::fmt::Display for Alert {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Alert::NobodyTakesOver => f.write_str("a takeover is needed and nobody takes over; see the journal for each candidate's reason"),
+            Alert::Unknown => f.write_str("the probes do not know how the server is; see its plugin's error"),
+            Alert::Impaired(fault) => write!(f, "{}: {}", fault.code, fault.message),
+            Alert::HolderSilent { host } => write!(f, "the active host {host} is silent, which proves nothing; if it is stopped for certain: `understudy takeover SERVICE --confirm-stopped {host}`"),
+            Alert::Orphaned => f.write_str("every host was heard and nobody holds the service; start it with `understudy takeover SERVICE --confirm-stopped …` on the host with the newest data"),
+            Alert::ReleaseUnanswered { to, sent } => write!(f, "{to} has not confirmed the release after {sent} messages; this host stays down until it does"),
+            Alert::StartedByHand => f.write_str("the server was started although it must stay down; it is being stopped again"),
+            Alert::StopFails { error } => write!(f, "the server does not stop: {error}"),
+            Alert::ServeFails { error } => write!(f, "the server can't be made to serve: {error}"),
+            Alert::StandByFails { error } => write!(f, "the server can't come back as a standby: {error}"),
+            Alert::GivebacksExhausted { attempts } => write!(f, "the service was given home {attempts} times by itself and did not stay; order it with `understudy giveback SERVICE`"),
+            Alert::Superseded { host, term } => write!(f, "{host} serves under the higher term {term}; this host stood down"),
+        }
+    }
 }

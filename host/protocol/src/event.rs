@@ -1,6 +1,6 @@
 //! Everything that can happen to the machine, as one closed enum.
 
-use crate::{Envelope, Fault, HostName, PluginRefusal, Verdict, Work};
+use crate::{CompilationSeal, Envelope, Fault, HostName, PluginRefusal, Verdict, Work};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,6 +59,8 @@ pub enum Finish {
     Diagnosed(Fault),
     /// The answer to [`Work::Assess`]: none means that the server can.
     Assessed(Option<PluginRefusal>),
+    /// The answer to [`Work::SealCompilation`].
+    Sealed(CompilationSeal),
     /// The answer to [`Work::Observe`].
     Observed(ServerState),
 }
@@ -112,4 +114,68 @@ pub enum Order {
         /// Who orders.
         by: String,
     },
+}
+
+impl Event {
+    /// The event's name in the table: the kind, and where there are several of a kind, which.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Started { .. } => "started",
+            Event::Received(envelope) => envelope.message.name(),
+            Event::PeerConnected(_) => "peer connected",
+            Event::PeerLost(_) => "peer lost",
+            Event::Health { verdict, .. } => match verdict {
+                Verdict::Healthy => "verdict healthy",
+                Verdict::Impaired => "verdict impaired",
+                Verdict::Failing => "verdict failing",
+                Verdict::Unknown => "verdict unknown",
+            },
+            Event::Ordered(order) => match order {
+                Order::TakeOver { .. } => "order takeover",
+                Order::Giveback { .. } => "order giveback",
+                Order::Cancel => "order cancel",
+                Order::Cure { .. } => "order cure",
+                Order::Force { .. } => "order force",
+                Order::Bootstrap { .. } => "order bootstrap",
+            },
+            Event::Finished { work, result: Finish::Failed { .. } } => match work {
+                Work::Diagnose { .. } => "diagnose failed",
+                Work::Assess { .. } => "assess failed",
+                Work::StopAdmitting { .. } => "stop-admitting failed",
+                Work::Settle { .. } => "settle failed",
+                Work::SealCompilation { .. } => "seal-compilation failed",
+                Work::ResendCompilation { .. } => "resend-compilation failed",
+                Work::StoreCompilation { .. } => "store-compilation failed",
+                Work::StopServer { .. } => "stop-server failed",
+                Work::DropAddress { .. } => "drop-address failed",
+                Work::Resume { .. } => "resume failed",
+                Work::Serve { .. } => "serve failed",
+                Work::TakeAddress { .. } => "take-address failed",
+                Work::ResolveRequests { .. } => "resolve-requests failed",
+                Work::StandBy { .. } => "stand-by failed",
+                Work::Observe => "observe failed",
+                Work::Reboot { .. } => "reboot failed",
+            },
+            Event::Finished { work, .. } => match work {
+                Work::Diagnose { .. } => "diagnose done",
+                Work::Assess { .. } => "assess done",
+                Work::StopAdmitting { .. } => "stop-admitting done",
+                Work::Settle { .. } => "settle done",
+                Work::SealCompilation { .. } => "seal-compilation done",
+                Work::ResendCompilation { .. } => "resend-compilation done",
+                Work::StoreCompilation { .. } => "store-compilation done",
+                Work::StopServer { .. } => "stop-server done",
+                Work::DropAddress { .. } => "drop-address done",
+                Work::Resume { .. } => "resume done",
+                Work::Serve { .. } => "serve done",
+                Work::TakeAddress { .. } => "take-address done",
+                Work::ResolveRequests { .. } => "resolve-requests done",
+                Work::StandBy { .. } => "stand-by done",
+                Work::Observe => "observe done",
+                Work::Reboot { .. } => "reboot done",
+            },
+            Event::Progressed { .. } => "drain progress",
+            Event::TimeReached => "time reached",
+        }
+    }
 }

@@ -7,24 +7,35 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod action;
+mod candidate;
+mod diagram;
 mod durable;
 mod event;
 mod fault;
+mod force;
+mod holder;
 mod ledger;
+mod machine;
 mod message;
 mod names;
 mod plan;
 mod refusal;
 mod role;
+mod standby;
+mod sync;
+mod table;
 mod term;
 mod time;
+mod turn;
 mod view;
 
 pub use action::{Action, Alert, StopPurpose, Work};
+pub use diagram::{diagram, table_text};
 pub use durable::{DownPhase, Durable, Entry, Grant, StayDown, Tenure};
 pub use event::{Event, Finish, Order, ServerState};
 pub use fault::{Fault, FaultKind, Severity, Verdict};
 pub use ledger::{Disposition, Outcome, Progress, RequestState, RequestStatus};
+pub use machine::{Machine, Output, Stored};
 pub use message::{Cause, Envelope, Message, Standing};
 pub use names::{BadName, HostName, ServiceName};
 pub use plan::{DrainPolicy, Giveback, OnUnknown, Plan, Timing};

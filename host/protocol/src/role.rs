@@ -1,4 +1,11 @@
-//! The roles a host can have for a service (PROTOCOL, "Roles"), by name.
+//! The roles a host can have for a service (PROTOCOL, "Roles"): by name for the outside, with their data for the
+//! machine.
+//!
+//! Invariant: what a role's data holds is volatile; whatever must survive a crash is in [`crate::Durable`].
+
+use std::collections::BTreeSet;
+
+use crate::{Cause, CompilationSeal, HostName, Order, RoundId, Term};
 
 /// A role, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,5 +75,166 @@ impl RoleName {
 impl std::fmt::Display for RoleName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A role with its data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    Fresh,
+    Unsynced,
+    Standby,
+    Preparing(Offer),
+    Activating(Activation),
+    Active,
+    Asking(Ask),
+    Draining(Drain),
+    Stopped(Drain),
+    Parked(Parked),
+    Released { sent: u32 },
+    Forcing(Force),
+}
+
+/// What a second knows of a round it may back up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Offer {
+    pub(crate) round: RoundId,
+    pub(crate) first: HostName,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) step: OfferStep,
+    pub(crate) remaining: Option<u64>,
+    pub(crate) blocker: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum OfferStep {
+    /// Told that something is wrong, not yet what.
+    Warned,
+    Assessing,
+    Offered,
+}
+
+/// Making the server serve under a held term.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Activation {
+    pub(crate) step: ActivationStep,
+    /// Failed attempts so far.
+    pub(crate) failures: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ActivationStep {
+    Serve,
+    TakeAddress,
+}
+
+/// A round that waits for a candidate's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Ask {
+    pub(crate) round: RoundId,
+    pub(crate) to: HostName,
+    pub(crate) cause: Cause,
+    /// The only candidate an operator allows.
+    pub(crate) only: Option<HostName>,
+    /// Who declined or did not answer.
+    pub(crate) tried: BTreeSet<HostName>,
+    /// Whether the cause was reported; until then it is being diagnosed.
+    pub(crate) reported: bool,
+    /// Set where the server is stopped already.
+    pub(crate) parked: Option<Parked>,
+}
+
+/// A round that a candidate accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Drain {
+    pub(crate) round: RoundId,
+    /// Who takes over, and under which term; none: nobody was found and the server must stop all the same.
+    pub(crate) to: Option<(HostName, Term)>,
+    pub(crate) cause: Cause,
+    pub(crate) step: DrainStep,
+    /// Whether the deadline has passed and requests are cut.
+    pub(crate) forced: bool,
+    pub(crate) seal: Option<CompilationSeal>,
+    pub(crate) parked: Option<Parked>,
+    pub(crate) remaining: Option<u64>,
+    pub(crate) blocker: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum DrainStep {
+    StopAdmitting,
+    Settle,
+    Seal,
+    AwaitStored,
+    StopServer,
+    DropAddress,
+}
+
+/// Holding the term with a stopped server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Parked {
+    pub(crate) cause: Cause,
+    /// The compilation kept for whoever comes.
+    pub(crate) kept: Option<RoundId>,
+    /// Whether starting failed, so that trying again may help.
+    pub(crate) start_failed: bool,
+}
+
+/// An operator's forced takeover, or the first start.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Force {
+    pub(crate) term: Term,
+    pub(crate) stopped: BTreeSet<HostName>,
+    pub(crate) acked: BTreeSet<HostName>,
+    pub(crate) bootstrap: bool,
+    pub(crate) order: Order,
+}
+
+impl Role {
+    pub(crate) fn name(&self) -> RoleName {
+        match self {
+            Role::Fresh => RoleName::Fresh,
+            Role::Unsynced => RoleName::Unsynced,
+            Role::Standby => RoleName::Standby,
+            Role::Preparing(_) => RoleName::Preparing,
+            Role::Activating(_) => RoleName::Activating,
+            Role::Active => RoleName::Active,
+            Role::Asking(_) => RoleName::Asking,
+            Role::Draining(_) => RoleName::Draining,
+            Role::Stopped(_) => RoleName::Stopped,
+            Role::Parked(_) => RoleName::Parked,
+            Role::Released { .. } => RoleName::Released,
+            Role::Forcing(_) => RoleName::Forcing,
+        }
+    }
+
+    /// The round this role is about.
+    pub(crate) fn round(&self) -> Option<RoundId> {
+        match self {
+            Role::Preparing(offer) => Some(offer.round),
+            Role::Asking(ask) => Some(ask.round),
+            Role::Draining(drain) | Role::Stopped(drain) => Some(drain.round),
+            Role::Fresh
+            | Role::Unsynced
+            | Role::Standby
+            | Role::Activating(_)
+            | Role::Active
+            | Role::Parked(_)
+            | Role::Released { .. }
+            | Role::Forcing(_) => None,
+        }
+    }
+}
+
+impl DrainStep {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            DrainStep::StopAdmitting => "stop-admitting",
+            DrainStep::Settle => "settle",
+            DrainStep::Seal => "seal-compilation",
+            DrainStep::AwaitStored => "await-stored",
+            DrainStep::StopServer => "stop-server",
+            DrainStep::DropAddress => "drop-address",
+        }
     }
 }

@@ -94,6 +94,32 @@ impl TimerName {
         TimerName::Reboot,
     ];
 
+    /// The name of the event that its end is, in the table.
+    pub fn event(self) -> &'static str {
+        match self {
+            TimerName::Hello => "timer hello",
+            TimerName::Diagnosis => "timer diagnosis",
+            TimerName::Answer => "timer answer",
+            TimerName::Retry => "timer retry",
+            TimerName::ShutdownWithin => "timer shutdown-within",
+            TimerName::Assessment => "timer assessment",
+            TimerName::Offer => "timer offer",
+            TimerName::Drain => "timer drain",
+            TimerName::Compilation => "timer compilation",
+            TimerName::CompilationResend => "timer compilation-resend",
+            TimerName::Stop => "timer stop",
+            TimerName::Release => "timer release",
+            TimerName::Serve => "timer serve",
+            TimerName::StayDown => "timer stay-down",
+            TimerName::Observe => "timer observe",
+            TimerName::Hold => "timer hold",
+            TimerName::Silence => "timer silence",
+            TimerName::Giveback => "timer giveback",
+            TimerName::Fence => "timer fence",
+            TimerName::Reboot => "timer reboot",
+        }
+    }
+
     /// The timer's name in the journal and the UI, kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {

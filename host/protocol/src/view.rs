@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::{Cause, Fault, HostName, RoleName, RoundId, ServiceName, StayDown, Term, TimerName, Verdict};
+use crate::role::{ActivationStep, DrainStep, OfferStep, Role};
+use crate::{
+    Cause, DownPhase, Fault, HostName, Machine, RoleName, RoundId, ServiceName, StayDown, Term, Time, TimerName, Verdict,
+};
 
 /// One service as this host sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,4 +82,153 @@ pub struct PeerView {
     pub ready: bool,
     /// What it stays down for, as it last said.
     pub down_for: Option<String>,
+}
+
+impl Machine {
+    /// What may be seen of it at `now`.
+    pub fn view(&self, now: Time) -> ServiceView {
+        ServiceView {
+            service: self.plan.service.clone(),
+            me: self.plan.me.clone(),
+            candidates: self.plan.candidates.clone(),
+            role: self.role.name(),
+            serves: self.serves(),
+            held: self.durable.held,
+            known: self.durable.known,
+            active: self.active().map(|(host, _)| host.clone()),
+            verdict: self.verdict,
+            fault: self.fault.clone(),
+            takeover: self.takeover_view(),
+            stay_down: self.durable.stay_down.clone(),
+            ready: self.ready,
+            waiting_for: self.waiting_for(),
+            timers: self.timers.iter().map(|(name, at)| (name, now.until(at))).collect(),
+            peers: self.peer_views(),
+            alerts: self.alerts.values().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn peer_views(&self) -> Vec<PeerView> {
+        let view = |(host, peer): (&HostName, &crate::machine::Peer)| {
+            let standing = peer.standing.as_ref();
+            PeerView {
+                host: host.clone(),
+                connected: peer.connected,
+                heard: peer.heard,
+                held: standing.and_then(|s| s.held),
+                ready: standing.is_some_and(|s| s.ready),
+                down_for: standing.and_then(|s| s.down_for.clone()),
+            }
+        };
+        self.peers.iter().map(view).collect()
+    }
+
+    fn takeover_view(&self) -> Option<TakeoverView> {
+        let me = Some(self.plan.me.clone());
+        let plain = |step: &str| TakeoverView {
+            round: self.role.round(),
+            first: None,
+            second: None,
+            cause: None,
+            step: step.to_owned(),
+            remaining: None,
+            blocker: None,
+        };
+        Some(match &self.role {
+            Role::Asking(ask) => TakeoverView {
+                first: me,
+                second: Some(ask.to.clone()),
+                cause: Some(ask.cause.clone()),
+                ..plain(if ask.reported { "await-answer" } else { "diagnose" })
+            },
+            Role::Draining(drain) | Role::Stopped(drain) => TakeoverView {
+                first: me,
+                second: drain.to.as_ref().map(|(host, _)| host.clone()),
+                cause: Some(drain.cause.clone()),
+                remaining: drain.remaining,
+                blocker: drain.blocker.clone(),
+                ..plain(drain.step.as_str())
+            },
+            Role::Preparing(offer) => TakeoverView {
+                first: Some(offer.first.clone()),
+                second: me,
+                cause: offer.cause.clone(),
+                remaining: offer.remaining,
+                blocker: offer.blocker.clone(),
+                ..plain(match offer.step {
+                    OfferStep::Warned => "warned",
+                    OfferStep::Assessing => "assess",
+                    OfferStep::Offered => "await-release",
+                })
+            },
+            Role::Released { .. } => {
+                let grant = self.durable.grant.as_ref();
+                TakeoverView {
+                    round: grant.map(|grant| grant.round),
+                    first: me,
+                    second: grant.map(|grant| grant.to.clone()),
+                    ..plain("await-takeover")
+                }
+            }
+            Role::Activating(activation) => {
+                let tenure = self.durable.tenure.as_ref();
+                TakeoverView {
+                    round: tenure.and_then(|tenure| tenure.round),
+                    first: tenure.and_then(|tenure| tenure.from.clone()),
+                    second: me,
+                    ..plain(match activation.step {
+                        ActivationStep::Serve => "serve",
+                        ActivationStep::TakeAddress => "take-address",
+                    })
+                }
+            }
+            Role::Active if self.durable.tenure.as_ref().is_some_and(|t| !t.resolved && t.round.is_some()) => {
+                let tenure = self.durable.tenure.as_ref();
+                TakeoverView {
+                    round: tenure.and_then(|tenure| tenure.round),
+                    first: tenure.and_then(|tenure| tenure.from.clone()),
+                    second: me,
+                    ..plain("resolve-requests")
+                }
+            }
+            Role::Fresh | Role::Unsynced | Role::Standby | Role::Active | Role::Parked(_) | Role::Forcing(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// The named blocker of a waiting role.
+    fn waiting_for(&self) -> Option<String> {
+        let names = |hosts: Vec<HostName>| hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
+        Some(match &self.role {
+            Role::Fresh => "a holder's word, or `understudy bootstrap` on the host with the data".to_owned(),
+            Role::Unsynced => format!("a hello from {}", names(self.unheard())),
+            Role::Asking(ask) => format!("{}'s answer", ask.to),
+            Role::Draining(drain) | Role::Stopped(drain) => match (drain.step, &drain.to, &drain.blocker) {
+                (DrainStep::AwaitStored, Some((to, _)), _) => format!("{to} to store the compilation"),
+                (_, _, Some(blocker)) => blocker.clone(),
+                (step, _, None) => format!("the local step {}", step.as_str()),
+            },
+            Role::Preparing(offer) => match offer.step {
+                OfferStep::Warned => format!("{}'s report", offer.first),
+                OfferStep::Assessing => "the assessment of the local server".to_owned(),
+                OfferStep::Offered => format!("{}'s release", offer.first),
+            },
+            Role::Activating(_) => "the local server to serve".to_owned(),
+            Role::Released { .. } => format!("{} to take over", self.durable.grant.as_ref()?.to),
+            Role::Parked(_) => "a candidate that can take over, or the cure of the fault".to_owned(),
+            Role::Forcing(force) => {
+                let open = |host: &&HostName| !force.stopped.contains(*host) && !force.acked.contains(*host);
+                format!("a promise from {}", names(self.plan.others().filter(open).cloned().collect()))
+            }
+            Role::Standby => match self.durable.stay_down.as_ref().map(|order| order.phase) {
+                Some(DownPhase::Faulty) => "the cure of the fault (healthy probes, or `understudy cure`)".to_owned(),
+                Some(DownPhase::Cured) => "the active host's permission to come back".to_owned(),
+                Some(DownPhase::Rebooting) => "the reboot".to_owned(),
+                None if !self.ready => "the local server to be ready as a standby".to_owned(),
+                None => return None,
+            },
+            Role::Active => return None,
+        })
+    }
 }

@@ -1,0 +1,391 @@
+//! The second's side: assessing, offering, taking the token, and serving.
+//!
+//! ```text
+//!  standby ──FaultIndicated──► preparing ──assessed: can──► offered ──Released──► activating ──address taken──► active
+//!     ▲                           │ can't: Declined            │ forgotten, cancelled     │ can't start
+//!     └───────────────────────────┴────────────────────────────┘                         parked
+//! ```
+//!
+//! Invariants: an offer is volatile and never stored; a grant counts although the offer was forgotten; `held` is
+//! durable before the server starts, the address is taken or anything is acknowledged.
+
+use crate::role::{Activation, ActivationStep, Offer, OfferStep, Role};
+use crate::turn::Turn;
+use crate::{
+    Cause, Decline, DownPhase, Finish, Giveback, Grant, HostName, Message, RoundId, Tenure, TimerName, Verdict, Work,
+    sync,
+};
+
+/// How often a start is tried before the host parks.
+const SERVE_ATTEMPTS: u32 = 3;
+
+fn indicated_round(t: &Turn) -> Option<(HostName, RoundId)> {
+    let (from, message) = t.received()?;
+    match message {
+        Message::FaultIndicated { round } | Message::FaultReported { round, .. } => Some((from.clone(), *round)),
+        _ => None,
+    }
+}
+
+/// Whether the sender knows as much of terms as this host: otherwise its round is history.
+pub(crate) fn sender_is_current(t: &Turn) -> bool {
+    match t.event {
+        crate::Event::Received(envelope) => envelope.known >= t.m.durable.known,
+        _ => false,
+    }
+}
+
+pub(crate) fn prepare(t: &mut Turn) {
+    let Some((first, round)) = indicated_round(t) else { return };
+    t.note(format_args!("from {first}"));
+    t.abandon_offer();
+    let (remaining, blocker) = (None, None);
+    t.become_role(Role::Preparing(Offer { round, first, cause: None, step: OfferStep::Warned, remaining, blocker }));
+    t.keep_offer();
+}
+
+impl Turn<'_> {
+    fn keep_offer(&mut self) {
+        let bound = self.m.plan.timing.offer;
+        self.start_timer(TimerName::Offer, bound);
+    }
+
+    fn abandon_offer(&mut self) {
+        if matches!(&self.m.role, Role::Preparing(offer) if offer.step == OfferStep::Assessing) {
+            self.abandon();
+        }
+        self.stop_timers(&[TimerName::Offer, TimerName::Assessment]);
+    }
+}
+
+/// Why this host can't even begin to assess.
+fn objection(t: &Turn) -> Option<Decline> {
+    let durable = &t.m.durable;
+    if !durable.adopted {
+        return Some(Decline::Fresh);
+    }
+    if !t.m.synced() {
+        return Some(Decline::NotSynced { missing: t.m.unheard() });
+    }
+    if let Some(order) = &durable.stay_down {
+        return Some(Decline::StayingDown { fault: order.fault.clone() });
+    }
+    if let (Some((_, Message::FaultReported { cause: Cause::Giveback { by }, .. })), Giveback::Auto { attempts, .. }) =
+        (t.received(), t.m.plan.giveback)
+        && by == "policy"
+        && durable.givebacks >= attempts
+    {
+        return Some(Decline::TooManyAttempts { attempts: durable.givebacks });
+    }
+    match (t.m.verdict, &t.m.fault) {
+        (Verdict::Failing, Some(fault)) => {
+            Some(Decline::ServerFailing { fault: fault.code.clone(), message: fault.message.clone() })
+        }
+        (Verdict::Failing, None) | (Verdict::Unknown, _) => Some(Decline::ServerUnknown),
+        (Verdict::Healthy | Verdict::Impaired, _) => None,
+    }
+}
+
+pub(crate) fn objects(t: &Turn) -> bool {
+    objection(t).is_some()
+}
+
+pub(crate) fn decline_at_once(t: &mut Turn) {
+    let (Some((from, round)), Some(reason)) = (indicated_round(t), objection(t)) else { return };
+    decline(t, &from, round, reason);
+    if matches!(t.m.role, Role::Preparing(_)) {
+        t.abandon_offer();
+        t.become_role(Role::Standby);
+    }
+}
+
+pub(crate) fn decline_busy(t: &mut Turn) {
+    if let Some((from, round)) = indicated_round(t) {
+        decline(t, &from, round, Decline::Busy);
+    }
+}
+
+fn decline(t: &mut Turn, to: &HostName, round: RoundId, reason: Decline) {
+    t.round = Some(round);
+    t.note(&reason);
+    t.send(to, Message::Declined { round, reason });
+}
+
+pub(crate) fn assess(t: &mut Turn) {
+    let Some((first, Message::FaultReported { round, cause })) = t.received() else { return };
+    t.note(match cause {
+        Cause::Fault(fault) => format!("{first}: {}: {}", fault.code, fault.message),
+        Cause::Requested { by, reason } => format!("{first}: requested by {by}: {reason}"),
+        Cause::Giveback { by } => format!("{first}: giveback by {by}"),
+    });
+    t.abandon_offer();
+    t.become_role(Role::Preparing(Offer {
+        round: *round,
+        first: first.clone(),
+        cause: Some(cause.clone()),
+        step: OfferStep::Assessing,
+        remaining: None,
+        blocker: None,
+    }));
+    t.work(Work::Assess { round: *round, cause: cause.clone() });
+    t.keep_offer();
+    let bound = t.m.plan.timing.assessment;
+    t.start_timer(TimerName::Assessment, bound);
+}
+
+fn offer<'t>(t: &'t Turn<'_>) -> Option<&'t Offer> {
+    match &t.m.role {
+        Role::Preparing(offer) => Some(offer),
+        _ => None,
+    }
+}
+
+pub(crate) fn assessment_is_current(t: &Turn) -> bool {
+    match (offer(t), t.finished()) {
+        (Some(offer), Some((Work::Assess { round, .. }, _))) => {
+            offer.step == OfferStep::Assessing && offer.round == *round
+        }
+        (Some(offer), None) => offer.step == OfferStep::Assessing,
+        _ => false,
+    }
+}
+
+pub(crate) fn assessed_able(t: &Turn) -> bool {
+    assessment_is_current(t) && matches!(t.finished(), Some((_, Finish::Assessed(None))))
+}
+
+pub(crate) fn command_shutdown(t: &mut Turn) {
+    let new_term = t.m.durable.known.max(t.m.durable.promised).next();
+    let drain_deadline = t.m.plan.timing.drain;
+    let Role::Preparing(offer) = &mut t.m.role else { return };
+    offer.step = OfferStep::Offered;
+    let (first, round) = (offer.first.clone(), offer.round);
+    t.stop_timers(&[TimerName::Assessment]);
+    t.note(format_args!("{first} may shut down within {drain_deadline:?}; term {new_term} offered"));
+    t.send(&first, Message::ShutdownCommanded { round, new_term, drain_deadline });
+    t.keep_offer();
+}
+
+pub(crate) fn decline_assessed(t: &mut Turn) {
+    let Some(Offer { first, round, .. }) = offer(t).cloned() else { return };
+    let reason = match t.finished() {
+        Some((_, Finish::Assessed(Some(refusal)))) => Decline::Plugin(refusal.clone()),
+        Some(_) => Decline::AssessmentFailed { error: t.error() },
+        None => Decline::AssessmentTimedOut { after: t.m.plan.timing.assessment },
+    };
+    t.abandon_offer();
+    decline(t, &first, round, reason);
+    t.become_role(Role::Standby);
+}
+
+// ---- while the first drains -------------------------------------------------------------------------------------
+
+fn message_round(t: &Turn) -> Option<RoundId> {
+    match t.received()?.1 {
+        Message::Cancelled { round, .. }
+        | Message::DrainProgressed { round, .. }
+        | Message::Compilation { round, .. } => Some(*round),
+        _ => None,
+    }
+}
+
+pub(crate) fn round_is_current(t: &Turn) -> bool {
+    offer(t).map(|offer| offer.round) == message_round(t)
+}
+
+pub(crate) fn note_progress(t: &mut Turn) {
+    let Some((_, Message::DrainProgressed { remaining, blocker, .. })) = t.received() else { return };
+    let Role::Preparing(offer) = &mut t.m.role else { return };
+    offer.remaining = *remaining;
+    offer.blocker.clone_from(blocker);
+    t.keep_offer();
+}
+
+pub(crate) fn forget_cancelled(t: &mut Turn) {
+    if let Some((from, Message::Cancelled { reason, .. })) = t.received() {
+        t.note(format_args!("{from}: {reason}"));
+    }
+    forget_offer(t);
+}
+
+pub(crate) fn forget_offer(t: &mut Turn) {
+    t.round = offer(t).map(|offer| offer.round);
+    t.abandon_offer();
+    t.become_role(Role::Standby);
+}
+
+pub(crate) fn store_compilation(t: &mut Turn) {
+    let Some((from, Message::Compilation { round, seal })) = t.received() else { return };
+    t.work(Work::StoreCompilation { round: *round, seal: *seal, from: from.clone() });
+    if matches!(t.m.role, Role::Preparing(_)) {
+        t.keep_offer();
+    }
+}
+
+pub(crate) fn confirm_compilation(t: &mut Turn) {
+    let Some((Work::StoreCompilation { round, seal, from }, _)) = t.finished() else { return };
+    t.round = Some(*round);
+    t.note(format_args!("{} requests, digest {}", seal.count, seal.digest));
+    t.send(from, Message::CompilationStored { round: *round, seal: *seal });
+}
+
+pub(crate) fn note_unstored(t: &mut Turn) {
+    let error = t.error();
+    t.note(error);
+}
+
+// ---- the token ----------------------------------------------------------------------------------------------------
+
+fn grant<'t>(t: &Turn<'t>) -> Option<(&'t HostName, &'t Grant)> {
+    match t.received() {
+        Some((from, Message::Released(grant))) => Some((from, grant)),
+        _ => None,
+    }
+}
+
+pub(crate) fn grant_is_usable(t: &Turn) -> bool {
+    let floor = t.m.durable.known.max(t.m.durable.promised);
+    t.m.durable.adopted
+        && t.m.synced()
+        && grant(t).is_some_and(|(_, grant)| grant.to == t.m.plan.me && grant.new_term > floor)
+}
+
+pub(crate) fn grant_is_stale(t: &Turn) -> bool {
+    let floor = t.m.durable.known.max(t.m.durable.promised);
+    t.m.durable.adopted
+        && grant(t).is_some_and(|(_, grant)| grant.to == t.m.plan.me && grant.new_term <= floor)
+        && t.m.durable.held.is_none()
+}
+
+pub(crate) fn accept_grant(t: &mut Turn) {
+    let Some((from, grant)) = grant(t) else { return };
+    let policy_giveback =
+        matches!(offer(t), Some(Offer { cause: Some(Cause::Giveback { by }), .. }) if by == "policy");
+    t.round = Some(grant.round);
+    t.note(format_args!("term {} from {from}", grant.new_term));
+    t.abandon_offer();
+    t.m.durable.held = Some(grant.new_term);
+    t.m.durable.known = grant.new_term;
+    t.m.durable.givebacks += u32::from(policy_giveback);
+    t.m.durable.tenure =
+        Some(Tenure { from: Some(from.clone()), round: Some(grant.round), served: false, resolved: false });
+    sync::begin_serving(t);
+}
+
+pub(crate) fn refuse_grant(t: &mut Turn) {
+    let Some((from, grant)) = grant(t) else { return };
+    let promised = t.m.durable.known.max(t.m.durable.promised);
+    t.note(format_args!("term {} is not above {promised}", grant.new_term));
+    t.send(from, Message::Refused { new_term: grant.new_term, promised });
+}
+
+// ---- serving --------------------------------------------------------------------------------------------------------
+
+pub(crate) fn activation_is_current(t: &Turn) -> bool {
+    let Role::Activating(activation) = &t.m.role else { return false };
+    match t.finished() {
+        Some((Work::Serve { term, .. }, _)) => {
+            activation.step == ActivationStep::Serve && t.m.durable.held == Some(*term)
+        }
+        Some((Work::TakeAddress { term, .. }, _)) => {
+            activation.step == ActivationStep::TakeAddress && t.m.durable.held == Some(*term)
+        }
+        Some(_) => false,
+        None => true,
+    }
+}
+
+pub(crate) fn take_address(t: &mut Turn) {
+    let Role::Activating(activation) = &mut t.m.role else { return };
+    activation.step = ActivationStep::TakeAddress;
+    let Some(term) = t.m.durable.held else { return };
+    let from = t.m.durable.tenure.as_ref().and_then(|tenure| tenure.from.clone());
+    t.work(Work::TakeAddress { term, from });
+    let bound = t.m.plan.timing.serve;
+    t.start_timer(TimerName::Serve, bound);
+}
+
+pub(crate) fn may_try_again(t: &Turn) -> bool {
+    activation_is_current(t)
+        && matches!(&t.m.role, Role::Activating(activation) if activation.failures + 1 < SERVE_ATTEMPTS)
+}
+
+pub(crate) fn serve_again(t: &mut Turn) {
+    let error = t.error();
+    t.note(error);
+    let Role::Activating(Activation { failures, .. }) = t.m.role else { return };
+    t.abandon();
+    t.become_role(Role::Activating(Activation { step: ActivationStep::Serve, failures: failures + 1 }));
+    if let Some(term) = t.m.durable.held {
+        sync::serve(t, term);
+    }
+}
+
+pub(crate) fn become_active(t: &mut Turn) {
+    t.stop_timers(&[TimerName::Serve]);
+    t.clear(&["serve-fails", "orphaned", "nobody-takes-over", "holder-silent", "started-by-hand", "superseded"]);
+    if let Some(tenure) = &mut t.m.durable.tenure {
+        tenure.served = true;
+    }
+    t.become_role(Role::Active);
+    if unresolved(t).is_some() {
+        resolve(t);
+    } else {
+        say_took_over(t);
+    }
+}
+
+fn unresolved(t: &Turn) -> Option<RoundId> {
+    t.m.durable.tenure.as_ref().filter(|tenure| !tenure.resolved)?.round
+}
+
+pub(crate) fn has_unresolved(t: &Turn) -> bool {
+    unresolved(t).is_some()
+}
+
+pub(crate) fn resolve(t: &mut Turn) {
+    if let (Some(term), Some(round)) = (t.m.durable.held, unresolved(t)) {
+        t.work(Work::ResolveRequests { term, round });
+    }
+}
+
+pub(crate) fn resolve_later(t: &mut Turn) {
+    let error = t.error();
+    t.note(error);
+    let after = t.m.plan.timing.serve;
+    t.start_timer(TimerName::Serve, after);
+}
+
+pub(crate) fn resolved_current(t: &Turn) -> bool {
+    match t.finished() {
+        Some((Work::ResolveRequests { term, round }, _)) => {
+            t.m.durable.held == Some(*term) && unresolved(t) == Some(*round)
+        }
+        _ => false,
+    }
+}
+
+pub(crate) fn resolved(t: &mut Turn) {
+    if let Some(tenure) = &mut t.m.durable.tenure {
+        tenure.resolved = true;
+        t.round = tenure.round;
+    }
+    say_took_over(t);
+}
+
+pub(crate) fn say_took_over(t: &mut Turn) {
+    if let Some(held) = t.m.durable.held {
+        t.send_all(&Message::TookOver { held });
+    }
+}
+
+/// The releaser repeats itself: it has not heard that its grant is used.
+pub(crate) fn confirm_grant(t: &mut Turn) {
+    if let (Some((from, _)), Some(held)) = (grant(t), t.m.durable.held) {
+        t.send(from, Message::StayDown { held });
+    }
+}
+
+pub(crate) fn cure_is_wanted(t: &Turn) -> bool {
+    t.m.durable.stay_down.as_ref().is_some_and(|order| order.phase == DownPhase::Faulty)
+}

@@ -1,0 +1,219 @@
+//! Starting, and hearing each other: hello, its answer, and what a host is after it has heard everybody
+//! (PROTOCOL, "After a restart").
+//!
+//! Invariant: a host that holds a term serves only once every other candidate answered in this boot and none holds
+//! more; except a daemon that finds its server still serving under that term.
+
+use crate::role::{Activation, ActivationStep, Role};
+use crate::turn::Turn;
+use crate::{Action, Alert, Event, Message, Term, TimerName, Work};
+
+pub(crate) fn still_serving(t: &Turn) -> bool {
+    matches!(t.event, Event::Started { still_serving: true }) && t.m.durable.held.is_some()
+}
+
+pub(crate) fn has_grant(t: &Turn) -> bool {
+    t.m.durable.grant.is_some()
+}
+
+pub(crate) fn is_fresh(t: &Turn) -> bool {
+    !t.m.durable.adopted
+}
+
+/// Says hello to everybody, and keeps looking after the server in the meantime.
+fn introduce(t: &mut Turn) {
+    let hello = Message::Hello(t.m.standing());
+    t.send_all(&hello);
+    let every = t.m.plan.timing.hello;
+    t.start_timer(TimerName::Hello, every);
+    let floor = t.m.durable.known.max(t.m.durable.promised);
+    t.actions.push(Action::Fence(floor));
+}
+
+pub(crate) fn start_fresh(t: &mut Turn) {
+    introduce(t);
+    t.become_role(Role::Fresh);
+}
+
+pub(crate) fn start_released(t: &mut Turn) {
+    introduce(t);
+    crate::holder::enter_released(t);
+}
+
+pub(crate) fn start_serving(t: &mut Turn) {
+    introduce(t);
+    begin_serving(t);
+}
+
+pub(crate) fn start_unsynced(t: &mut Turn) {
+    introduce(t);
+    t.become_role(Role::Unsynced);
+    if t.m.durable.held.is_none() {
+        watch_server(t);
+    }
+    if t.m.synced() {
+        settle_after_sync(t);
+    }
+}
+
+/// Looks regularly whether the server does what a host without the token may do.
+pub(crate) fn watch_server(t: &mut Turn) {
+    let every = t.m.plan.timing.observe;
+    t.start_timer(TimerName::Observe, every);
+}
+
+pub(crate) fn greet(t: &mut Turn) {
+    if let Event::PeerConnected(host) = t.event {
+        let hello = Message::Hello(t.m.standing());
+        t.send(host, hello);
+    }
+}
+
+pub(crate) fn hello_again(t: &mut Turn) {
+    let hello = Message::Hello(t.m.standing());
+    let unheard = t.m.unheard();
+    unheard.iter().for_each(|host| t.send(host, hello.clone()));
+    if !unheard.is_empty() {
+        let every = t.m.plan.timing.hello;
+        t.start_timer(TimerName::Hello, every);
+    }
+}
+
+/// Answers a hello; asks back where the sender was not heard in this boot.
+pub(crate) fn reply(t: &mut Turn) {
+    let Event::Received(envelope) = t.event else { return };
+    if let Message::Hello(_) = envelope.message {
+        let standing = t.m.standing();
+        t.send(&envelope.from, Message::HelloReply { echo: envelope.boot, standing });
+        if !t.m.peers.get(&envelope.from).is_some_and(|peer| peer.heard) {
+            let hello = Message::Hello(t.m.standing());
+            t.send(&envelope.from, hello);
+        }
+    }
+}
+
+/// The highest term the sender of this turn's message says it holds.
+fn sender_holds(t: &Turn) -> Option<Term> {
+    let (from, message) = t.received()?;
+    match message {
+        Message::TookOver { held } | Message::StayDown { held } => Some(*held),
+        Message::Hello(_) | Message::HelloReply { .. } => t.m.peers.get(from)?.standing.as_ref()?.held,
+        _ => None,
+    }
+}
+
+pub(crate) fn sender_holds_more(t: &Turn) -> bool {
+    sender_holds(t).is_some_and(|theirs| theirs > t.m.durable.held.unwrap_or(t.m.durable.known))
+}
+
+pub(crate) fn sender_supersedes(t: &Turn) -> bool {
+    sender_holds(t).is_some_and(|theirs| t.m.durable.held.is_some_and(|mine| theirs > mine))
+}
+
+pub(crate) fn sender_settles_grant(t: &Turn) -> bool {
+    let granted = t.m.durable.grant.as_ref().map(|grant| grant.new_term);
+    sender_holds(t).zip(granted).is_some_and(|(theirs, granted)| theirs >= granted)
+}
+
+pub(crate) fn sender_holds_anything(t: &Turn) -> bool {
+    sender_holds(t).is_some()
+}
+
+pub(crate) fn all_heard(t: &Turn) -> bool {
+    t.m.synced()
+}
+
+/// Notes the sender's term as held.
+pub(crate) fn learn_term(t: &mut Turn) {
+    if let Some(theirs) = sender_holds(t) {
+        t.m.durable.known = t.m.durable.known.max(theirs);
+    }
+}
+
+/// A fresh host belongs to the service from now on; it becomes a standby once it has heard everybody.
+pub(crate) fn adopt(t: &mut Turn) {
+    reply(t);
+    learn_term(t);
+    t.m.durable.adopted = true;
+    t.become_role(Role::Unsynced);
+    if t.m.synced() {
+        settle_after_sync(t);
+    }
+}
+
+/// Everybody was heard: what this host is now follows from what it remembers.
+pub(crate) fn settle_after_sync(t: &mut Turn) {
+    reply(t);
+    let highest = t.m.peers.values().filter_map(|peer| peer.standing.as_ref()?.held).max();
+    if let Some(theirs) = highest {
+        t.m.durable.known = t.m.durable.known.max(theirs);
+    }
+    match t.m.durable.held {
+        Some(mine) if mine >= t.m.durable.known => begin_serving(t),
+        Some(_) => stand_down(t),
+        None => {
+            let granted = t.m.peers.values().any(|peer| peer.standing.as_ref().is_some_and(|s| s.grant.is_some()));
+            if highest.is_none() && !granted {
+                t.raise(Alert::Orphaned);
+            }
+            crate::standby::enter(t);
+        }
+    }
+}
+
+/// Makes the server serve under the held term.
+pub(crate) fn begin_serving(t: &mut Turn) {
+    let Some(term) = t.m.durable.held else { return };
+    t.stop_timers(&[TimerName::Observe, TimerName::Silence, TimerName::Hold, TimerName::Offer, TimerName::Retry]);
+    t.m.durable.stay_down = None;
+    t.m.ready = false;
+    t.become_role(Role::Activating(Activation { step: ActivationStep::Serve, failures: 0 }));
+    t.abandon();
+    t.actions.push(Action::Fence(term));
+    serve(t, term);
+    let every = t.m.plan.timing.stay_down;
+    t.start_timer(TimerName::StayDown, every);
+}
+
+pub(crate) fn serve(t: &mut Turn, term: Term) {
+    let round = t.m.durable.tenure.as_ref().and_then(|tenure| tenure.round);
+    t.work(Work::Serve { term, round });
+    let bound = t.m.plan.timing.serve;
+    t.start_timer(TimerName::Serve, bound);
+}
+
+/// Somebody holds a higher term: this host has no right to serve, whatever it was doing.
+pub(crate) fn stand_down(t: &mut Turn) {
+    reply(t);
+    learn_term(t);
+    let gave_up = t.m.durable.held.take();
+    t.m.durable.tenure = None;
+    t.m.durable.grant = None;
+    t.abandon();
+    if let Some((host, term)) = t.m.active().map(|(host, term)| (host.clone(), term)) {
+        t.note(format_args!("{host} serves under term {term}"));
+        t.raise(Alert::Superseded { host, term });
+    }
+    if let Some(term) = gave_up {
+        t.work(Work::DropAddress { term });
+    }
+    stop_holder_timers(t);
+    crate::standby::enter(t);
+}
+
+pub(crate) fn stop_holder_timers(t: &mut Turn) {
+    t.stop_timers(&[
+        TimerName::Diagnosis,
+        TimerName::Answer,
+        TimerName::Retry,
+        TimerName::ShutdownWithin,
+        TimerName::Drain,
+        TimerName::Compilation,
+        TimerName::CompilationResend,
+        TimerName::Stop,
+        TimerName::Release,
+        TimerName::Serve,
+        TimerName::StayDown,
+        TimerName::Giveback,
+    ]);
+}
