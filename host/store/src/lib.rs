@@ -1,1 +1,35 @@
-//! Skeleton.
+//! What a host must not forget, in one SQLite file: the journal and the durable record of every service, compilations
+//! with what became of each request, faults with their evidence, plugins' state, audit.
+//!
+//! Start with [`Store::open`]. `open.rs` owns the file, its lock and its connections; `write.rs` is the only way to
+//! change more than one row at once; `sql.rs` is the only file that turns the protocol's words into columns and back.
+//! The other modules are one subject each. The tables are in `migrations/` at the root, each headed by why it exists.
+//!
+//! Invariants:
+//! - what a call has answered `Ok` to is on the disk (write-ahead log, `synchronous = FULL`);
+//! - an error after a write began means *unknown*, not *undone*: the caller must not act as if nothing was written
+//!   until the store was opened again;
+//! - one daemon per store: a lock file next to it is held for as long as it is open.
+//!
+//! This crate must not know: the machine's decisions, the wire, REST, plugins' interfaces.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod compilation;
+mod error;
+mod identity;
+mod journal;
+mod open;
+mod requests;
+mod retention;
+mod seal;
+mod sql;
+mod write;
+
+pub use compilation::{CompilationSummary, Sealed};
+pub use error::StoreError;
+pub use identity::Start;
+pub use journal::{JournalFilter, JournalLine, Order};
+pub use open::Store;
+pub use requests::{OutcomeFilter, RequestFilter, RequestLine, RequestPages};
+pub use retention::{Keep, Retention};
+pub use seal::{Sealer, seal_of};

@@ -1,0 +1,393 @@
+//! The requests of a compilation: written in pages as the first host knows more, read in pages, each given its
+//! disposition.
+//!
+//! Invariants: a page is one transaction; a million requests are never in memory at once; no transaction is longer
+//! than a page, so that the journal is never kept waiting.
+
+use understudy_protocol::{Disposition, Outcome, RequestState, RequestStatus, RoundId};
+
+use crate::sql::{RequestRow, disposition_from_sql, outcome_to_sql, request_state_to_sql, round_to_sql};
+use crate::{Store, StoreError};
+
+/// A request with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine {
+    /// As the first host wrote it down.
+    pub status: RequestStatus,
+    /// What became of it on the second, once that was said.
+    pub disposition: Option<Disposition>,
+}
+
+/// Which requests. The default is all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestFilter {
+    /// In this state only.
+    pub state: Option<RequestState>,
+    /// With this outcome only.
+    pub outcome: Option<OutcomeFilter>,
+    /// Only where the client contains this text; upper and lower case differ.
+    pub client: Option<String>,
+}
+
+/// A choice by what became of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeFilter {
+    /// Nothing was said yet.
+    Unresolved,
+    /// This was said.
+    Is(Outcome),
+}
+
+/// Walks over all requests of a compilation, ordered by id, a page at a time.
+#[derive(Debug)]
+pub struct RequestPages {
+    store: Store,
+    compilation: i64,
+    from: String,
+    done: bool,
+}
+
+impl Store {
+    /// Adds requests, or replaces what was known of them. One transaction: pass pages of some thousands, not more.
+    /// A page that says nothing new changes nothing; one that does takes the seal away.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be written.
+    pub async fn put_requests(&self, round: RoundId, page: &[RequestStatus]) -> Result<(), StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        let mut write = self.write().await?;
+        let mut changed = 0;
+        for request in page {
+            changed += self.put_request(write.on(), compilation, request).await?;
+        }
+        if changed > 0 {
+            sqlx::query!(
+                "UPDATE compilations SET revision = revision + 1, sealed_at_ms = NULL, sealed_count = NULL,
+                     sealed_digest = NULL, resolved_at_ms = NULL
+                 WHERE id = ?1",
+                compilation
+            )
+            .execute(write.on())
+            .await
+            .map_err(|e| self.broken(e))?;
+        }
+        write.commit().await
+    }
+
+    /// Forgets all requests of a compilation, so that it can be sent anew from its first page.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be written.
+    pub async fn clear_requests(&self, round: RoundId) -> Result<(), StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        let mut write = self.write().await?;
+        sqlx::query!(
+            "UPDATE compilations SET revision = revision + 1, sealed_at_ms = NULL, sealed_count = NULL,
+                 sealed_digest = NULL, resolved_at_ms = NULL
+             WHERE id = ?1",
+            compilation
+        )
+        .execute(write.on())
+        .await
+        .map_err(|e| self.broken(e))?;
+        write.commit().await?;
+        while self.delete_requests(compilation, PAGE).await? > 0 {}
+        Ok(())
+    }
+
+    /// One page of requests, ordered by id, after the request `after`. An empty page is the end.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be read.
+    pub async fn requests(
+        &self,
+        round: RoundId,
+        filter: &RequestFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<RequestLine>, StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        self.request_lines(compilation, filter, after, limit).await
+    }
+
+    /// All requests, for a resend, a digest or the second's work. Nothing is locked meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be read.
+    pub async fn all_requests(&self, round: RoundId) -> Result<RequestPages, StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        Ok(RequestPages {
+            store: self.clone(),
+            compilation,
+            from: String::new(),
+            done: false,
+        })
+    }
+
+    /// Writes down what became of requests; the last word on each holds. Answers the ids that the compilation does
+    /// not have, which are not written. One transaction: pass pages of some thousands, not more.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be written.
+    pub async fn record_dispositions(
+        &self,
+        round: RoundId,
+        page: &[Disposition],
+        at_ms: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        let mut unknown = Vec::new();
+        let mut write = self.write().await?;
+        for Disposition { id, outcome, message } in page {
+            let outcome = outcome_to_sql(*outcome);
+            let done = sqlx::query!(
+                "UPDATE requests SET outcome = ?3, outcome_message = ?4, outcome_at_ms = ?5
+                 WHERE compilation = ?1 AND id = ?2",
+                compilation,
+                id,
+                outcome,
+                message,
+                at_ms
+            )
+            .execute(write.on())
+            .await
+            .map_err(|e| self.broken(e))?;
+            if done.rows_affected() == 0 {
+                unknown.push(id.clone());
+            }
+        }
+        write.commit().await?;
+        Ok(unknown)
+    }
+
+    /// Gives every request without a disposition this one, and marks the compilation as resolved. Answers how many
+    /// there were. Can be repeated after a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCompilation`], or when the store can't be written.
+    pub async fn resolve_rest(
+        &self,
+        round: RoundId,
+        outcome: Outcome,
+        message: &str,
+        at_ms: i64,
+    ) -> Result<u64, StoreError> {
+        let compilation = self.compilation_id(round).await?;
+        let mut resolved = 0;
+        loop {
+            let page = self.resolve_page(compilation, outcome, message, at_ms).await?;
+            resolved += page;
+            if page == 0 {
+                break;
+            }
+        }
+        let round = round_to_sql(round);
+        sqlx::query!(
+            "UPDATE compilations SET resolved_at_ms = ?2 WHERE round = ?1 AND resolved_at_ms IS NULL
+               AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.compilation = compilations.id AND r.outcome IS NULL)",
+            round,
+            at_ms
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(resolved)
+    }
+
+    /// Deletes at most `limit` requests; answers how many there were.
+    pub(crate) async fn delete_requests(&self, compilation: i64, limit: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "DELETE FROM requests WHERE compilation = ?1
+               AND id IN (SELECT id FROM requests WHERE compilation = ?1 ORDER BY id LIMIT ?2)",
+            compilation,
+            limit
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// 1 if it is new or differs from what was known, 0 otherwise.
+    async fn put_request(
+        &self,
+        connection: &mut sqlx::SqliteConnection,
+        compilation: i64,
+        request: &RequestStatus,
+    ) -> Result<u64, StoreError> {
+        let row = RequestRow::from_status(request);
+        let done = sqlx::query!(
+            "INSERT INTO requests (compilation, id, client, operation, state, started_at_ms, progress_done,
+                 progress_total, progress_unit, idempotency_key, resume, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (compilation, id) DO UPDATE SET
+                 client = excluded.client, operation = excluded.operation, state = excluded.state,
+                 started_at_ms = excluded.started_at_ms, progress_done = excluded.progress_done,
+                 progress_total = excluded.progress_total, progress_unit = excluded.progress_unit,
+                 idempotency_key = excluded.idempotency_key, resume = excluded.resume,
+                 attributes = excluded.attributes
+             WHERE client IS NOT excluded.client OR operation IS NOT excluded.operation
+                OR state IS NOT excluded.state OR started_at_ms IS NOT excluded.started_at_ms
+                OR progress_done IS NOT excluded.progress_done OR progress_total IS NOT excluded.progress_total
+                OR progress_unit IS NOT excluded.progress_unit OR idempotency_key IS NOT excluded.idempotency_key
+                OR resume IS NOT excluded.resume OR attributes IS NOT excluded.attributes",
+            compilation,
+            row.id,
+            row.client,
+            row.operation,
+            row.state,
+            row.started_at_ms,
+            row.progress_done,
+            row.progress_total,
+            row.progress_unit,
+            row.idempotency_key,
+            row.resume,
+            row.attributes
+        )
+        .execute(connection)
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn resolve_page(
+        &self,
+        compilation: i64,
+        outcome: Outcome,
+        message: &str,
+        at_ms: i64,
+    ) -> Result<u64, StoreError> {
+        let outcome = outcome_to_sql(outcome);
+        let done = sqlx::query!(
+            "UPDATE requests SET outcome = ?2, outcome_message = ?3, outcome_at_ms = ?4
+             WHERE compilation = ?1
+               AND id IN (SELECT id FROM requests WHERE compilation = ?1 AND outcome IS NULL LIMIT ?5)",
+            compilation,
+            outcome,
+            message,
+            at_ms,
+            PAGE
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn request_lines(
+        &self,
+        compilation: i64,
+        filter: &RequestFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<RequestLine>, StoreError> {
+        let RequestFilter { state, outcome, client } = filter;
+        let from = after.map(successor).unwrap_or_default();
+        let state = state.map(request_state_to_sql);
+        let (unresolved, outcome) = match outcome {
+            None => (false, None),
+            Some(OutcomeFilter::Unresolved) => (true, None),
+            Some(OutcomeFilter::Is(outcome)) => (false, Some(outcome_to_sql(*outcome))),
+        };
+        let rows = sqlx::query_as!(
+            LineRow,
+            "SELECT id, client, operation, state, started_at_ms, progress_done, progress_total, progress_unit,
+                    idempotency_key, resume, attributes, outcome, outcome_message
+             FROM requests
+             WHERE compilation = ?1 AND id >= ?2 AND (?3 IS NULL OR state = ?3)
+               AND (?4 IS NULL OR outcome = ?4) AND (NOT ?5 OR outcome IS NULL)
+               AND (?6 IS NULL OR instr(client, ?6) > 0)
+             ORDER BY id LIMIT ?7",
+            compilation,
+            from,
+            state,
+            outcome,
+            unresolved,
+            client,
+            limit
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(|e| self.broken(e))?;
+        let lines: Result<Vec<_>, _> = rows.into_iter().map(LineRow::into_line).collect();
+        lines.map_err(|e| self.broken(e))
+    }
+}
+
+impl RequestPages {
+    /// The next page; none at the end.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<RequestStatus>>, StoreError> {
+        if self.done {
+            return Ok(None);
+        }
+        let rows = sqlx::query_as!(
+            RequestRow,
+            "SELECT id, client, operation, state, started_at_ms, progress_done, progress_total, progress_unit,
+                    idempotency_key, resume, attributes
+             FROM requests WHERE compilation = ?1 AND id >= ?2 ORDER BY id LIMIT ?3",
+            self.compilation,
+            self.from,
+            PAGE
+        )
+        .fetch_all(self.store.readers())
+        .await
+        .map_err(|e| self.store.broken(e))?;
+        let page: Result<Vec<_>, _> = rows.into_iter().map(RequestRow::into_status).collect();
+        let page = page.map_err(|e| self.store.broken(e))?;
+        self.done = page.len() < PAGE as usize;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.from = successor(&last.id);
+        Ok(Some(page))
+    }
+}
+
+struct LineRow {
+    id: String,
+    client: String,
+    operation: String,
+    state: String,
+    started_at_ms: i64,
+    progress_done: Option<i64>,
+    progress_total: Option<i64>,
+    progress_unit: Option<String>,
+    idempotency_key: Option<String>,
+    resume: Option<Vec<u8>>,
+    attributes: String,
+    outcome: Option<String>,
+    outcome_message: Option<String>,
+}
+
+impl LineRow {
+    fn into_line(self) -> Result<RequestLine, sqlx::Error> {
+        let disposition = disposition_from_sql(&self.id, self.outcome, self.outcome_message)?;
+        let request = RequestRow {
+            id: self.id,
+            client: self.client,
+            operation: self.operation,
+            state: self.state,
+            started_at_ms: self.started_at_ms,
+            progress_done: self.progress_done,
+            progress_total: self.progress_total,
+            progress_unit: self.progress_unit,
+            idempotency_key: self.idempotency_key,
+            resume: self.resume,
+            attributes: self.attributes,
+        };
+        Ok(RequestLine {
+            status: request.into_status()?,
+            disposition,
+        })
+    }
+}
+
+/// The least id after this one. A cursor is "from here", not "after this, if anything": only so can SQLite begin in the
+/// middle of the tree instead of counting past everything before, and only so is the empty id not skipped.
+fn successor(id: &str) -> String {
+    format!("{id}\0")
+}
+
+/// Some milliseconds of work, about a megabyte: as the pages on the wire.
+const PAGE: u32 = 4096;
