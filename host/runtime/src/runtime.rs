@@ -1,0 +1,186 @@
+//! The engine and everything the plugins share: settings, linker, compile cache, and the threads that guests run on.
+//!
+//! Invariant: guests run on threads of their own, never on the daemon's: whatever they do, the daemon's tasks go on.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use understudy_protocol::Digest;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine};
+
+use crate::bindings::Server;
+use crate::cache::Cache;
+use crate::disks::Disks;
+use crate::epoch::Ticker;
+use crate::limits::{CALLS_AT_ONCE, Limits};
+use crate::load::{self, LoadError};
+use crate::plugin::Plugin;
+use crate::state::CallState;
+
+/// What a runtime is made of.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// Where compiled plugins are kept: made with mode 0700, or must have it.
+    pub cache_dir: PathBuf,
+    /// The bounds of every call; a target may have its own.
+    pub limits: Limits,
+}
+
+/// Why a runtime can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The compile cache can't be used.
+    #[error("the plugins' compile cache: {0}")]
+    Cache(String),
+    /// The machine refuses what the sandbox needs.
+    #[error("the plugins' sandbox can't start: {0}")]
+    Sandbox(String),
+    /// The threads can't be started.
+    #[error("the plugins' threads can't start: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+/// Loads plugins and runs them. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime(Arc<Shared>);
+
+/// What every plugin of a runtime shares.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<CallState>,
+    pub(crate) cache: Cache,
+    pub(crate) limits: Limits,
+    pub(crate) threads: Threads,
+    pub(crate) calls: Arc<tokio::sync::Semaphore>,
+    pub(crate) disks: Arc<Disks>,
+    /// Compiling takes hundreds of megabytes for the largest plugins: one at a time.
+    pub(crate) compiling: tokio::sync::Mutex<()>,
+    loaded: Mutex<HashMap<Digest, Weak<Plugin>>>,
+    _ticker: Ticker,
+}
+
+impl Runtime {
+    /// Starts the sandbox: engine, epoch thread, guest threads.
+    ///
+    /// # Errors
+    /// When the cache directory is not private, or the machine refuses threads or memory.
+    pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let sandbox = |error: wasmtime::Error| RuntimeError::Sandbox(format!("{error:#}"));
+        let cache = Cache::open(&config.cache_dir).map_err(|error| RuntimeError::Cache(error.to_string()))?;
+        let engine = Engine::new(&settings()).map_err(sandbox)?;
+        let linker = linker(&engine).map_err(sandbox)?;
+        let ticker = Ticker::start(&engine)?;
+        Ok(Self(Arc::new(Shared {
+            engine,
+            linker,
+            cache,
+            limits: config.limits,
+            threads: Threads::start()?,
+            calls: Arc::new(tokio::sync::Semaphore::new(CALLS_AT_ONCE)),
+            disks: Arc::default(),
+            compiling: tokio::sync::Mutex::new(()),
+            loaded: Mutex::default(),
+            _ticker: ticker,
+        })))
+    }
+
+    /// Loads a plugin: compiled now or from the cache, described by itself with nothing granted. The same file
+    /// loaded twice is the same plugin, with the same breakers.
+    ///
+    /// # Errors
+    /// Names the file and the mend.
+    pub async fn load(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
+        load::load(&self.0, path).await
+    }
+}
+
+impl Shared {
+    /// The plugin of this digest, if somebody still has it.
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<Plugin>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest).and_then(Weak::upgrade)
+    }
+
+    pub(crate) fn remember(&self, plugin: &Arc<Plugin>) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, plugin| plugin.strong_count() > 0);
+        loaded.insert(plugin.digest(), Arc::downgrade(plugin));
+    }
+}
+
+/// The threads that guests run on: a tokio runtime apart from the daemon's.
+pub(crate) struct Threads(Option<tokio::runtime::Runtime>);
+
+impl Threads {
+    fn start() -> std::io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores.clamp(2, MOST_THREADS))
+            .max_blocking_threads(MOST_BLOCKING_THREADS)
+            .thread_name("plugin")
+            // By default I/O is looked at after dozens of polls: guests that spin would starve those that wait.
+            .event_interval(1)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs a call on the guests' threads; it is ended when the answer is dropped. None: it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        let Some(runtime) = &self.0 else { unreachable!("the threads end with their owner") };
+        let mut task = AbortOnDrop(runtime.spawn(call));
+        (&mut task.0).await
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Waiting for a thread is not allowed on a daemon's async thread, where this may be dropped.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A task that ends with its owner.
+pub(crate) struct AbortOnDrop<T>(pub(crate) tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES))
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .async_stack_size(CALL_STACK_BYTES);
+    config
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Server::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// Guests mostly wait; more threads than this would only let spinning ones take more.
+const MOST_THREADS: usize = 4;
+/// For what the kernel answers only to a thread: disks that hang keep theirs.
+const MOST_BLOCKING_THREADS: usize = 32;
+/// Kept of a trap.
+const BACKTRACE_FRAMES: usize = 32;
+/// What a guest may use of the stack.
+const GUEST_STACK_BYTES: usize = 512 << 10;
+/// The guest's stack and the host functions' on top of it.
+const CALL_STACK_BYTES: usize = 2 << 20;
