@@ -1,8 +1,8 @@
 //! What the host says with each call.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use crate::{AttributesExt, CallContext, Expectation, SavedState, Target, host::clock};
+use crate::{AttributesExt, CallContext, Expectation, Target, host::clock};
 
 /// One call of the host: whom it is about, what is expected, and what the plugin kept from the last one.
 #[derive(Debug, Clone)]
@@ -72,14 +72,10 @@ impl From<CallContext> for Call {
     }
 }
 
-/// What [`Call::state`] gives back in the next call.
-pub(crate) fn saved<T: Serialize>(format: u32, value: &T) -> Option<SavedState> {
-    serde_json::to_vec(value).ok().map(|data| SavedState { format, data })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SavedState, State};
 
     fn call(state: Option<SavedState>) -> Call {
         Call(CallContext {
@@ -108,7 +104,7 @@ mod tests {
 
     #[test]
     fn state_comes_back_in_its_own_format_only() {
-        let kept = call(saved(2, &[1, 2, 3]));
+        let kept = call(State::keep(2, &[1, 2, 3]).into_saved(None));
         assert_eq!(kept.state::<Vec<u8>>(2), Some(vec![1, 2, 3]));
         assert_eq!(kept.state::<Vec<u8>>(1), None);
         assert_eq!(kept.state::<String>(2), None);

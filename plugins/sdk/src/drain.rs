@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::host::ledger::{DispositionSink, RequestSink, RequestSource};
-use crate::{Attributes, AttributesExt, Call, Fault, Plugin, PluginError, SavedState, call};
+use crate::{Attributes, AttributesExt, Call, Fault, Plugin, PluginError, State};
 
 /// Drains and takes over. Every function is short, changes nothing the second time, and is called again until it is done.
 pub trait Drain: Plugin {
@@ -69,8 +69,8 @@ pub trait Drain: Plugin {
 pub struct Step {
     /// How far it got.
     pub status: Status,
-    /// Kept by the host; none forgets the last.
-    pub state: Option<SavedState>,
+    /// What the host keeps for the next call.
+    pub state: State,
 }
 
 /// How far a step got.
@@ -92,12 +92,12 @@ pub enum Status {
 impl Step {
     /// Nothing is left to do.
     pub fn done() -> Self {
-        Self { status: Status::Done, state: None }
+        Self { status: Status::Done, state: State::Same }
     }
 
     /// Not yet: `blocker` is waited for; call again in `retry_in_ms`.
     pub fn working(blocker: impl Into<String>, retry_in_ms: u64) -> Self {
-        Self { status: Status::Working { remaining: None, blocker: Some(blocker.into()), retry_in_ms }, state: None }
+        Self { status: Status::Working { remaining: None, blocker: Some(blocker.into()), retry_in_ms }, state: State::Same }
     }
 
     /// With how many are left.
@@ -112,7 +112,14 @@ impl Step {
     /// Keeps `value` for the next call's [`Call::state`] in `format`.
     #[must_use]
     pub fn keep<T: Serialize>(mut self, format: u32, value: &T) -> Self {
-        self.state = call::saved(format, value);
+        self.state = State::keep(format, value);
+        self
+    }
+
+    /// Forgets what was kept.
+    #[must_use]
+    pub fn forget(mut self) -> Self {
+        self.state = State::Forgotten;
         self
     }
 }

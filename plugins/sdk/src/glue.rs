@@ -6,7 +6,7 @@ use crate::bindings::exports::understudy::plugin::{drainer, manifest, probe};
 use crate::host::{config, ledger};
 use crate::{
     Assessment, CallContext, Description, Diagnostic, Drain, Fault, Manner, Plugin, PluginError, PluginErrorExt, Probe,
-    Refusal, Report, ServerState, Status, Step, Verdict, configuration,
+    Refusal, Report, SavedState, ServerState, Status, Step, Verdict, configuration,
 };
 
 /// The component made of the plugin `P`.
@@ -29,7 +29,9 @@ impl<P: Plugin> manifest::Guest for Component<P> {
 
 impl<P: Probe> probe::Guest for Component<P> {
     fn check(context: CallContext) -> Result<probe::Report, PluginError> {
+        let before = context.state.clone();
         let Report { verdict, faults, readings, state } = P::check(&context.into(), &configured::<P>()?)?;
+        let state = state.into_saved(before);
         let verdict = match verdict {
             Verdict::Healthy => probe::Verdict::Healthy,
             Verdict::Impaired => probe::Verdict::Impaired,
@@ -42,7 +44,8 @@ impl<P: Probe> probe::Guest for Component<P> {
 
 impl<P: Drain> drainer::Guest for Component<P> {
     fn stop_admitting(context: CallContext) -> Result<drainer::Step, PluginError> {
-        P::stop_admitting(&context.into(), &configured::<P>()?).map(step)
+        let before = context.state.clone();
+        P::stop_admitting(&context.into(), &configured::<P>()?).map(|answer| step(answer, before))
     }
 
     fn list_requests(context: CallContext, into: &ledger::RequestSink) -> Result<(), PluginError> {
@@ -50,7 +53,8 @@ impl<P: Drain> drainer::Guest for Component<P> {
     }
 
     fn settle(context: CallContext) -> Result<drainer::Step, PluginError> {
-        P::settle(&context.into(), &configured::<P>()?).map(step)
+        let before = context.state.clone();
+        P::settle(&context.into(), &configured::<P>()?).map(|answer| step(answer, before))
     }
 
     fn shut_down(context: CallContext, manner: drainer::Manner) -> Result<drainer::Step, PluginError> {
@@ -58,11 +62,13 @@ impl<P: Drain> drainer::Guest for Component<P> {
             drainer::Manner::Graceful => Manner::Graceful,
             drainer::Manner::Forced => Manner::Forced,
         };
-        P::shut_down(&context.into(), &configured::<P>()?, manner).map(step)
+        let before = context.state.clone();
+        P::shut_down(&context.into(), &configured::<P>()?, manner).map(|answer| step(answer, before))
     }
 
     fn resume(context: CallContext) -> Result<drainer::Step, PluginError> {
-        P::resume(&context.into(), &configured::<P>()?).map(step)
+        let before = context.state.clone();
+        P::resume(&context.into(), &configured::<P>()?).map(|answer| step(answer, before))
     }
 
     fn assess(context: CallContext, fault: Fault) -> Result<drainer::Assessment, PluginError> {
@@ -75,7 +81,8 @@ impl<P: Drain> drainer::Guest for Component<P> {
     }
 
     fn take_over(context: CallContext) -> Result<drainer::Step, PluginError> {
-        P::take_over(&context.into(), &configured::<P>()?).map(step)
+        let before = context.state.clone();
+        P::take_over(&context.into(), &configured::<P>()?).map(|answer| step(answer, before))
     }
 
     fn resolve_requests(
@@ -83,7 +90,8 @@ impl<P: Drain> drainer::Guest for Component<P> {
         requests: &ledger::RequestSource,
         into: &ledger::DispositionSink,
     ) -> Result<drainer::Step, PluginError> {
-        P::resolve_requests(&context.into(), &configured::<P>()?, requests, into).map(step)
+        let before = context.state.clone();
+        P::resolve_requests(&context.into(), &configured::<P>()?, requests, into).map(|answer| step(answer, before))
     }
 
     fn observe(context: CallContext) -> Result<drainer::ServerState, PluginError> {
@@ -95,18 +103,19 @@ impl<P: Drain> drainer::Guest for Component<P> {
     }
 
     fn stand_by(context: CallContext) -> Result<drainer::Step, PluginError> {
-        P::stand_by(&context.into(), &configured::<P>()?).map(step)
+        let before = context.state.clone();
+        P::stand_by(&context.into(), &configured::<P>()?).map(|answer| step(answer, before))
     }
 }
 
-fn step(step: Step) -> drainer::Step {
+fn step(step: Step, before: Option<SavedState>) -> drainer::Step {
     let status = match step.status {
         Status::Done => drainer::Status::Done,
         Status::Working { remaining, blocker, retry_in_ms } => {
             drainer::Status::Working(drainer::Working { remaining, blocker, retry_in_ms })
         }
     };
-    drainer::Step { status, state: step.state }
+    drainer::Step { status, state: step.state.into_saved(before) }
 }
 
 /// The configuration, read anew for each call: the host gives every call a fresh instance.

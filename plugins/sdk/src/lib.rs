@@ -59,6 +59,7 @@ mod error;
 mod fault;
 mod plugin;
 mod probe;
+mod state;
 mod stream;
 
 pub mod host;
@@ -73,6 +74,7 @@ pub use error::PluginErrorExt;
 pub use fault::FaultExt;
 pub use plugin::{Description, Diagnostic, Plugin};
 pub use probe::{Probe, Report, Verdict};
+pub use state::State;
 pub use stream::Stream;
 
 pub use bindings::understudy::plugin::types::{

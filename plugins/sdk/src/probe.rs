@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::host::system::Reading;
-use crate::{Attributes, Call, Fault, Plugin, PluginError, SavedState, Severity, call};
+use crate::{Attributes, Call, Fault, Plugin, PluginError, Severity, State};
 
 /// Looks, and changes nothing.
 pub trait Probe: Plugin {
@@ -36,14 +36,14 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// What was measured.
     pub readings: Vec<Reading>,
-    /// Kept for the next call; none forgets the last.
-    pub state: Option<SavedState>,
+    /// What the host keeps for the next call.
+    pub state: State,
 }
 
 impl Report {
     /// Nothing is wrong.
     pub fn healthy() -> Self {
-        Self { verdict: Verdict::Healthy, faults: Vec::new(), readings: Vec::new(), state: None }
+        Self { verdict: Verdict::Healthy, faults: Vec::new(), readings: Vec::new(), state: State::Same }
     }
 
     /// One thing is badly wrong.
@@ -74,7 +74,7 @@ impl Report {
     /// Keeps `value` for the next call's [`Call::state`] in `format`.
     #[must_use]
     pub fn keep<T: Serialize>(mut self, format: u32, value: &T) -> Self {
-        self.state = call::saved(format, value);
+        self.state = State::keep(format, value);
         self
     }
 }
