@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) from: &'static [RoleName],
     pub(crate) on: &'static str,
     /// In words, and as a function.
-    pub(crate) when: Option<(&'static str, fn(&Turn) -> bool)>,
+    pub(crate) when: When,
     pub(crate) apply: fn(&mut Turn),
     /// Where it may lead; empty: it stays.
     pub(crate) to: &'static [RoleName],

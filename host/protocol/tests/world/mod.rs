@@ -31,6 +31,8 @@ pub struct Host {
     pub fails: BTreeMap<String, String>,
     pub refuses: Option<PluginRefusal>,
     pub store_broken: bool,
+    /// After a failed write the host tries again then, with what it could not write.
+    pub stalled_until: Time,
 }
 
 pub struct World {
@@ -45,6 +47,19 @@ pub struct World {
 
 pub fn name(text: &str) -> HostName {
     HostName::new(text).unwrap()
+}
+
+impl Host {
+    fn due(&self) -> Option<Time> {
+        let deadline = self.machine.as_ref()?.next_deadline();
+        let stalled = (!self.working.is_empty()).then_some(self.stalled_until).filter(|at| *at > Time(0));
+        let earliest = if self.store_broken { self.stalled_until } else { Time(0) };
+        match (deadline, stalled.filter(|_| self.store_broken)) {
+            (Some(a), Some(b)) => Some(a.min(b).max(earliest)),
+            (Some(a), None) => Some(a.max(earliest)),
+            (None, b) => b,
+        }
+    }
 }
 
 impl World {
@@ -62,6 +77,7 @@ impl World {
             fails: BTreeMap::new(),
             refuses: None,
             store_broken: false,
+            stalled_until: Time(0),
         };
         let hosts = plan.candidates.iter().map(|name| (name.clone(), host(name))).collect();
         World {
@@ -145,6 +161,10 @@ impl World {
         if let Some(entry) = output.entry() {
             if host.store_broken {
                 let step = entry.step;
+                host.stalled_until = now + Duration::from_secs(5);
+                if let Event::Finished { work, .. } = event {
+                    host.working.push_back(work.clone());
+                }
                 self.log.push(format!("{:>8} {who}: the store failed, {step} did not happen", now.0));
                 return;
             }
@@ -208,7 +228,11 @@ impl World {
 
     /// Ends the host's oldest work that is not held back; false when there is none.
     pub fn finish(&mut self, who: &HostName) -> bool {
+        let now = self.now;
         let host = self.host(who);
+        if now < host.stalled_until {
+            return false;
+        }
         let Some(place) = host.working.iter().position(|work| !host.held_back.contains(work.name())) else {
             return false;
         };
@@ -270,12 +294,14 @@ impl World {
             if self.deliver() || names.iter().any(|name| self.finish(name)) {
                 continue;
             }
-            let next = self.hosts.values().filter_map(|host| host.machine.as_ref()?.next_deadline()).min();
+            let next = self.hosts.values().filter_map(Host::due).min();
             match next.filter(|at| *at <= end) {
                 Some(at) => {
                     self.now = self.now.max(at);
                     for name in &names {
-                        self.handle(name, &Event::TimeReached);
+                        if self.host(name).due().is_some_and(|due| due <= self.now) {
+                            self.handle(name, &Event::TimeReached);
+                        }
                     }
                 }
                 None => {
