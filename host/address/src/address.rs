@@ -1,0 +1,191 @@
+//! The handle that the daemon's effector holds: one service's address, whatever its kind.
+//!
+//! Invariant: the methods may be called in any order, at any time, repeatedly and concurrently; they are carried out
+//! one after another, each to its end. It must not know why it is told to do something.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use understudy_protocol::{HostName, ServiceName};
+
+use crate::config::AddressConfig;
+use crate::proxy::Proxy;
+use crate::vip::Vip;
+use crate::{AddressError, AddressEvent, Flow, Quiet};
+
+/// One service's address on this host. Cheap to clone; all clones are the same address.
+#[derive(Clone)]
+pub struct Address {
+    kind: Kind,
+    events: broadcast::Sender<AddressEvent>,
+}
+
+/// Whether this host has the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holding {
+    /// It has not.
+    Dropped,
+    /// It has, and clients are admitted.
+    Admitting,
+    /// It has, and new clients wait.
+    Held,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Proxy(Arc<Proxy>),
+    Vip(Arc<Vip>),
+}
+
+impl Address {
+    /// Checks the configuration, the privileges and the kernel. Moves nothing yet: call [`Address::clear`] next.
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// A contradiction in the configuration, or the exact capability, module or sysctl that is missing.
+    pub async fn new(config: AddressConfig, service: ServiceName, host: HostName) -> Result<Self, AddressError> {
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let kind = match config {
+            AddressConfig::Proxy(config) => Kind::Proxy(Arc::new(Proxy::new(config, service, host, events.clone())?)),
+            AddressConfig::Vip(config) => Kind::Vip(Arc::new(Vip::new(config, service, events.clone()).await?)),
+        };
+        Ok(Address { kind, events })
+    }
+
+    /// From now on this host admits clients. Undoes a hold as well.
+    ///
+    /// Proxy: asks the predecessor on this machine for its listening sockets, or makes new ones; then accepts.
+    /// Vip: puts the addresses on the interface, announces them, and keeps them there.
+    ///
+    /// # Errors
+    /// The address is in use by somebody else (named where possible), the interface is missing or down. Repeat it.
+    pub async fn take(&self) -> Result<(), AddressError> {
+        match self.kind.clone() {
+            Kind::Proxy(proxy) => to_its_end(async move { proxy.take().await }).await,
+            Kind::Vip(vip) => to_its_end(async move { vip.take().await }).await,
+        }
+    }
+
+    /// From now on new clients wait, unanswered; flows that exist go on. Does nothing where the address is not held.
+    ///
+    /// # Errors
+    /// Vip: the packet filter refuses.
+    pub async fn hold(&self) -> Result<(), AddressError> {
+        match self.kind.clone() {
+            Kind::Proxy(proxy) => to_its_end(async move { proxy.hold().await }).await,
+            Kind::Vip(vip) => to_its_end(async move { vip.hold().await }).await,
+        }
+    }
+
+    /// Undoes [`Address::hold`] and [`Address::quiesce`]. Does nothing where the address is not held.
+    ///
+    /// # Errors
+    /// Vip: the packet filter refuses.
+    pub async fn admit(&self) -> Result<(), AddressError> {
+        match self.kind.clone() {
+            Kind::Proxy(proxy) => to_its_end(async move { proxy.admit().await }).await,
+            Kind::Vip(vip) => to_its_end(async move { vip.admit().await }).await,
+        }
+    }
+
+    /// Holds back what idle clients say next, so that no request reaches a server that is about to stop; repeats that
+    /// until every flow is idle or ended, at most for `within`. Call it after [`Address::hold`] and before the server
+    /// is told to stop.
+    ///
+    /// Vip: flows do not pass through the daemon; does nothing and reports nothing.
+    pub async fn quiesce(&self, within: Duration) -> Quiet {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.quiesce(within).await,
+            Kind::Vip(_) => Quiet::default(),
+        }
+    }
+
+    /// Gives the address up. To be called when the server is stopped: flows that still have no end are ended.
+    ///
+    /// Proxy: the listening sockets stay open and are offered to the successor on this machine; nobody is refused. When
+    /// nobody asks for them within `release_linger`, they are closed and that is reported.
+    /// Vip: the addresses are removed, and it is verified that they are gone.
+    ///
+    /// # Errors
+    /// Vip: an address can't be removed.
+    pub async fn drop_address(&self) -> Result<(), AddressError> {
+        match self.kind.clone() {
+            Kind::Proxy(proxy) => to_its_end(async move { proxy.drop_address().await }).await,
+            Kind::Vip(vip) => to_its_end(async move { vip.drop_address().await }).await,
+        }
+    }
+
+    /// For the start of the daemon on a host that does not hold the service: removes what a killed daemon left.
+    /// Does nothing once this handle has taken the address.
+    ///
+    /// # Errors
+    /// Vip: an address can't be removed.
+    pub async fn clear(&self) -> Result<(), AddressError> {
+        match self.kind.clone() {
+            // The kernel closed a killed daemon's sockets; nothing can be left.
+            Kind::Proxy(_) => Ok(()),
+            Kind::Vip(vip) => to_its_end(async move { vip.clear().await }).await,
+        }
+    }
+
+    /// Whether this host has the address, as far as this handle arranged it.
+    pub fn holding(&self) -> Holding {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.holding(),
+            Kind::Vip(vip) => vip.holding(),
+        }
+    }
+
+    /// The client connections through this daemon, oldest first. Vip: none, they do not pass through the daemon.
+    pub fn flows(&self) -> Vec<Flow> {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.flows(),
+            Kind::Vip(_) => Vec::new(),
+        }
+    }
+
+    /// Waits until no flow awaits an answer, at most for `within`; says which still do.
+    pub async fn wait_flows_idle(&self, within: Duration) -> Vec<Flow> {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.wait_flows_idle(within).await,
+            Kind::Vip(_) => Vec::new(),
+        }
+    }
+
+    /// Waits until every flow has ended, at most for `within`; says which have not.
+    pub async fn wait_flows_closed(&self, within: Duration) -> Vec<Flow> {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.wait_flows_closed(within).await,
+            Kind::Vip(_) => Vec::new(),
+        }
+    }
+
+    /// What happens from now on. A receiver that does not keep up loses the oldest events and is told so.
+    pub fn events(&self) -> broadcast::Receiver<AddressEvent> {
+        self.events.subscribe()
+    }
+
+    /// The daemon ends.
+    ///
+    /// Proxy: every listening socket and connection is closed; nothing else can be done, they live in this process.
+    /// Vip: the addresses stay as they are, so that the server goes on while the daemon is replaced; the next daemon
+    /// calls [`Address::take`] or [`Address::clear`].
+    pub async fn shutdown(&self) {
+        match &self.kind {
+            Kind::Proxy(proxy) => proxy.shutdown().await,
+            Kind::Vip(vip) => vip.shutdown().await,
+        }
+    }
+}
+
+/// A command that has begun is carried to its end even if the caller stops waiting for it: half a move is no state.
+async fn to_its_end(
+    command: impl Future<Output = Result<(), AddressError>> + Send + 'static,
+) -> Result<(), AddressError> {
+    let task = tokio::spawn(command);
+    task.await.map_err(|error| AddressError::System { what: "moving the address", error: error.into() })?
+}
+
+/// A burst of one event per flow should not push out the few that matter.
+const EVENTS_KEPT: usize = 1024;

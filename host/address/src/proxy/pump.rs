@@ -1,0 +1,104 @@
+//! Moves bytes between one client and one server, each direction by itself, so that either may finish first.
+//!
+//! Invariant: bytes are taken from a side only when the other has taken all earlier ones; so what is not forwarded yet
+//! is in the kernel, not here. Stopping an upward pump that waits for the client therefore loses nothing.
+
+use std::io;
+use std::net::Shutdown;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::ledger::{Account, Gate};
+
+/// How one direction ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The speaking side has finished, and all it said is delivered.
+    Finished,
+    /// The speaking side broke off; what it said before is delivered.
+    SpeakerBroke,
+    /// The listening side takes nothing any more.
+    ListenerBroke,
+}
+
+/// Client to server, until the client has finished; waits while the client is held back.
+pub(super) async fn upward(account: &Account, client: &TcpStream, server: &TcpStream) -> End {
+    let mut gate = account.gate();
+    let mut buffer = Vec::new();
+    loop {
+        // The sender lives in the account, so this can't fail.
+        let _ = gate.wait_for(|gate| *gate == Gate::Open).await;
+        if client.readable().await.is_err() {
+            return End::SpeakerBroke;
+        }
+        buffer.clear();
+        buffer.reserve_exact(CHUNK);
+        let read = account.take_from_client(|| client.try_read_buf(&mut buffer), |read| read.as_ref().ok().copied());
+        match read {
+            None => continue,
+            Some(Ok(0)) => return finish(server),
+            Some(Ok(_)) => {
+                if write_all(server, &buffer).await.is_err() {
+                    return End::ListenerBroke;
+                }
+            }
+            // Nothing there: give the memory back while the client is silent.
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => buffer = Vec::new(),
+            Some(Err(_)) => return End::SpeakerBroke,
+        }
+    }
+}
+
+/// Server to client, until the server has finished. Leaves the client's connection open: the caller decides what the
+/// server's end means to the client.
+pub(super) async fn downward(account: &Account, client: &TcpStream, server: &TcpStream) -> End {
+    let mut buffer = Vec::new();
+    loop {
+        if server.readable().await.is_err() {
+            return End::SpeakerBroke;
+        }
+        buffer.clear();
+        buffer.reserve_exact(CHUNK);
+        match server.try_read_buf(&mut buffer) {
+            Ok(0) => return End::Finished,
+            Ok(bytes) => {
+                account.server_said(bytes);
+                if write_all(client, &buffer).await.is_err() {
+                    return End::ListenerBroke;
+                }
+                account.delivered();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => buffer = Vec::new(),
+            Err(_) => return End::SpeakerBroke,
+        }
+    }
+}
+
+/// Says to `side` that nothing more comes.
+pub(super) fn finish(side: &TcpStream) -> End {
+    match SockRef::from(side).shutdown(Shutdown::Write) {
+        Ok(()) => End::Finished,
+        Err(_) => End::ListenerBroke,
+    }
+}
+
+/// Lets the other side see a break instead of an orderly end, so that it does not take a cut answer for a whole one.
+pub(super) fn reset(side: TcpStream) {
+    let _ = SockRef::from(&side).set_linger(Some(std::time::Duration::ZERO));
+}
+
+async fn write_all(to: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        to.writable().await?;
+        match to.try_write(bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Large enough that system calls do not dominate a big transfer.
+const CHUNK: usize = 64 * 1024;
