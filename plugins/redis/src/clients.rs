@@ -73,11 +73,6 @@ impl Client {
         self.has('b') && (WAITING.contains(&self.command.as_str()) || self.command == "wait")
     }
 
-    /// Whether it is owed nothing and asks nothing: its last command was answered.
-    pub(crate) fn is_answered(&self) -> bool {
-        !self.has('b') && self.query_bytes == 0 && self.unsent_bytes == 0 && self.in_transaction.is_none()
-    }
-
     /// What kind of waiting this is: the second host decides by it what became of the request.
     fn kind(&self) -> &'static str {
         if self.waits_by_nature() {

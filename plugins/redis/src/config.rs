@@ -57,7 +57,7 @@ impl Default for Config {
 /// What persistence that fails means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum PersistenceFailure {
+pub(crate) enum PersistenceFailure {
     /// The server must shut down: Redis refuses writes by default when it can't save.
     ShutdownRequired,
     /// Tell somebody: the data may be lost, and that is accepted.

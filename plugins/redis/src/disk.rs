@@ -21,16 +21,20 @@ pub(crate) struct Disk {
     pub(crate) path: String,
     pub(crate) available_bytes: f64,
     pub(crate) is_read_only: bool,
+    /// It does not answer: nothing is known of it.
+    pub(crate) is_silent: bool,
 }
 
 impl Disk {
     /// Whether nothing more can be written that would matter.
     pub(crate) fn is_full(&self, config: &Config) -> bool {
-        self.is_read_only || self.available_bytes < config.min_disk_free_bytes as f64
+        self.is_silent || self.is_read_only || self.available_bytes < config.min_disk_free_bytes as f64
     }
 
     pub(crate) fn describe(&self) -> String {
-        if self.is_read_only {
+        if self.is_silent {
+            format!("the disk of {} does not answer", self.path)
+        } else if self.is_read_only {
             format!("the disk of {} is read-only", self.path)
         } else {
             format!("the disk of {} has {} MB left", self.path, (self.available_bytes / 1e6) as u64)
@@ -54,7 +58,9 @@ impl Machine {
 /// Of the configured path, the disk that is mounted deepest above it; of several disks without a path, the emptiest.
 fn disk(readings: &[Reading], config: &Config) -> Option<Disk> {
     let path = |reading: &Reading| reading.attributes.value("path").unwrap_or("?").to_owned();
-    let available = readings.iter().filter(|reading| reading.key == "disk.available");
+    // A disk that does not answer is listed as that only, and nothing can be written to it.
+    let is_silent = |reading: &Reading| reading.key == "disk.responding" && reading.value == 0.0;
+    let available = readings.iter().filter(|reading| reading.key == "disk.available" || is_silent(reading));
     let chosen = match &config.disk_path {
         Some(wanted) => available.filter(|reading| is_above(&path(reading), wanted)).max_by_key(|reading| path(reading).len()),
         None => available.min_by(|a, b| a.value.total_cmp(&b.value)),
@@ -63,7 +69,7 @@ fn disk(readings: &[Reading], config: &Config) -> Option<Disk> {
     let is_read_only = readings.iter().any(|reading| {
         reading.key == "disk.read-only" && reading.attributes.value("path") == Some(path.as_str()) && reading.value > 0.0
     });
-    Some(Disk { path, available_bytes: chosen.value, is_read_only })
+    Some(Disk { path, available_bytes: chosen.value, is_read_only, is_silent: is_silent(chosen) })
 }
 
 fn is_above(mount: &str, path: &str) -> bool {
@@ -103,6 +109,12 @@ mod tests {
     fn a_disk_that_takes_nothing_is_full() {
         let readings = [reading("disk.available", 1e9, "/a"), reading("disk.read-only", 1.0, "/a")];
         assert!(Machine::of(&readings, &config(Some("/a"))).disk.unwrap().is_full(&config(None)));
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_full() {
+        let disk = Machine::of(&[reading("disk.responding", 0.0, "/a")], &config(Some("/a/b"))).disk.unwrap();
+        assert!(disk.is_full(&config(None)) && disk.describe().contains("does not answer"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn look() -> Look {
 
 impl Look {
     fn with_disk(mut self, available_bytes: f64) -> Self {
-        self.machine.disk = Some(Disk { path: "/data".into(), available_bytes, is_read_only: false });
+        self.machine.disk = Some(Disk { path: "/data".into(), available_bytes, is_read_only: false, is_silent: false });
         self
     }
 

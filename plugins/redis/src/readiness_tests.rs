@@ -104,7 +104,7 @@ fn a_link_that_broke_because_the_first_is_gone_is_no_reason() {
 #[test]
 fn the_machine_has_a_say() {
     let full = Machine {
-        disk: Some(Disk { path: "/data".into(), available_bytes: 10.0, is_read_only: false }),
+        disk: Some(Disk { path: "/data".into(), available_bytes: 10.0, is_read_only: false, is_silent: false }),
         ..Machine::default()
     };
     let short = Machine { memory_free: Some(0.001), ..Machine::default() };
