@@ -7,10 +7,11 @@
 //! - what is not known is `null`, never an invented zero;
 //! - answers may grow fields: readers ignore what they don't know. Request bodies are strict: an unknown field is an error.
 //!
-//! Invariant: no type of the protocol crate is serialised directly; `from_protocol.rs` is the one place that converts.
+//! Invariant: no type of the protocol crate is serialised directly; `from_protocol.rs` and `from_refusal.rs` alone convert.
 
 mod fault;
 mod from_protocol;
+mod from_refusal;
 mod host;
 mod journal;
 mod ledger;
@@ -23,9 +24,16 @@ mod term;
 pub use fault::{Attribute, Fault, FaultKind, FaultRecord, Severity, Verdict};
 pub use host::HostView;
 pub use journal::JournalLine;
-pub use ledger::{Compilation, Disposition, Outcome, OutcomeCounts, Page, Progress, RequestLine, RequestState, StateCounts};
-pub use order::{Accepted, ActiveAnswer, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, OrderKind, TakeoverRequest};
+pub use ledger::{
+    Compilation, Disposition, Outcome, OutcomeCounts, Page, Progress, RequestLine, RequestState, StateCounts,
+};
+pub use order::{
+    Accepted, ActiveAnswer, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, OrderKind, TakeoverRequest,
+};
 pub use problem::{Problem, Refusal};
-pub use service::{AddressMode, AddressView, Breaker, BreakerState, DownPhase, PeerView, ProbeView, Reading, Role, ServiceOnHost, ServiceOverview, ServiceView, StayDown, Surroundings, TimerView};
+pub use service::{
+    AddressMode, AddressView, Breaker, BreakerState, DownPhase, PeerView, ProbeView, Reading, Role, ServiceOnHost,
+    ServiceOverview, ServiceView, StayDown, Surroundings, TimerView,
+};
 pub use takeover::{Cause, Takeover, TakeoverState, TakeoverView};
 pub use term::Term;

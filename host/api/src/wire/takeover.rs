@@ -84,7 +84,9 @@ impl TakeoverState {
     pub fn is_final(self) -> bool {
         match self {
             TakeoverState::Done | TakeoverState::Declined | TakeoverState::Cancelled => true,
-            TakeoverState::Asking | TakeoverState::Draining | TakeoverState::Released | TakeoverState::TakingOver => false,
+            TakeoverState::Asking | TakeoverState::Draining | TakeoverState::Released | TakeoverState::TakingOver => {
+                false
+            }
         }
     }
 }

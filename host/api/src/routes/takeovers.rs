@@ -1,0 +1,126 @@
+//! Takeovers as operations: look one up, follow it, cancel it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use understudy_protocol::{Order, ServiceName};
+use utoipa::IntoParams;
+
+use super::limit;
+use super::orders::{Sender, give};
+use crate::extract::{Body, NameIn, Params, service_filter};
+use crate::host::PageFilter;
+use crate::problem::Answer;
+use crate::router::Shared;
+use crate::wire::{Accepted, CancelRequest, OrderKind, Page, Problem, Takeover};
+
+/// Which takeovers, or which compilations.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PageQuery {
+    /// Of this service only.
+    service: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Not more than this: 1 to 1000, 100 when not given.
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    pub(crate) fn filter(self) -> Answer<PageFilter> {
+        let service = service_filter(self.service.as_deref())?;
+        Ok(PageFilter {
+            service,
+            cursor: self.cursor,
+            limit: limit(self.limit)?,
+        })
+    }
+}
+
+/// Takeovers, newest first, without their steps.
+#[utoipa::path(get, path = "/api/v1/takeovers", tag = "takeovers", params(PageQuery), responses(
+    (status = 200, description = "One page of takeovers", body = Page<Takeover>),
+))]
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    Params(query): Params<PageQuery>,
+) -> Answer<Json<Page<Takeover>>> {
+    Ok(Json(shared.host.takeovers(query.filter()?).await?))
+}
+
+/// One takeover, with its steps.
+#[utoipa::path(get, path = "/api/v1/takeovers/{id}", tag = "takeovers", params(("id" = String, Path)), responses(
+    (status = 200, description = "The takeover", body = Takeover),
+    (status = 404, description = "No such takeover", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn one(State(shared): State<Shared>, NameIn(id): NameIn) -> Answer<Json<Takeover>> {
+    Ok(Json(find(&shared, &id).await?))
+}
+
+/// Cancels a takeover, as long as the service is not released.
+#[utoipa::path(delete, path = "/api/v1/takeovers/{id}", tag = "takeovers", params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 202, description = "Accepted: it is being cancelled", body = Accepted, headers(("Location" = String))),
+    (status = 404, description = "No such takeover", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It is over, or past the point of no return", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn cancel(
+    State(shared): State<Shared>,
+    NameIn(id): NameIn,
+    sender: Sender,
+    body: Body<CancelRequest>,
+) -> Answer<Response> {
+    let takeover = find(&shared, &id).await?;
+    let over = |because: String| {
+        Err(Box::new(Problem::conflict(
+            "over",
+            "The takeover is not under way",
+            because,
+        )))
+    };
+    if takeover.state.is_final() {
+        return over(format!("takeover {id} of {} has ended", takeover.service));
+    }
+    if let Some(other) = other_round(&shared, &takeover) {
+        return over(format!(
+            "takeover {other} of {} is under way, not {id}",
+            takeover.service
+        ));
+    }
+    let unknown = |_| Box::new(Problem::unknown_service(&takeover.service));
+    let service = ServiceName::new(&takeover.service).map_err(unknown)?;
+    let caller = sender.caller(body.value.by)?;
+    give(
+        shared,
+        sender,
+        service,
+        OrderKind::Cancel,
+        Order::Cancel,
+        caller,
+        &body.bytes,
+    )
+    .await
+}
+
+async fn find(shared: &Shared, id: &str) -> Answer<Takeover> {
+    let unknown = || {
+        Box::new(Problem::not_found(format!(
+            "there is no takeover {id:?} on record here"
+        )))
+    };
+    shared.host.takeover(id).await?.ok_or_else(unknown)
+}
+
+/// The machine's order to cancel names no round: make sure that it hits the one that is meant.
+fn other_round(shared: &Shared, takeover: &Takeover) -> Option<String> {
+    let view = shared.host.view().borrow().clone();
+    let mut views = view.iter().filter(|host| host.me).flat_map(|host| &host.services);
+    let current = views
+        .find(|view| view.service == takeover.service)?
+        .takeover
+        .as_ref()?
+        .round
+        .clone()?;
+    (current != takeover.id).then_some(current)
+}

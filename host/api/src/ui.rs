@@ -1,0 +1,103 @@
+//! The embedded page: what `make web` built into `ui-dist/`, or a line that says how to build it.
+//!
+//! Invariant: the page holds no data and needs no token; everything it shows comes through `/api/v1`. Paths of the
+//! API never end here as a page: a mistyped one is a 404.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{Embed, EmbeddedFile};
+
+use crate::idempotency::hex;
+use crate::wire::Problem;
+
+#[derive(Embed)]
+#[folder = "ui-dist"]
+#[exclude = ".git*"]
+struct Files;
+
+/// Whatever is not a route: a file of the page, or the page itself, which has routes of its own.
+pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let is_api = path == "api" || path.starts_with("api/");
+    if is_api {
+        return Problem::from_status(StatusCode::NOT_FOUND).into_response();
+    }
+    if method != Method::GET && method != Method::HEAD {
+        let allow = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
+        return (allow, Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)).into_response();
+    }
+    let names_file = path.rsplit('/').next().is_some_and(|last| last.contains('.'));
+    match (Files::get(path), Files::get(INDEX)) {
+        (Some(file), _) if !path.is_empty() => send(path, file, &headers),
+        _ if names_file => Problem::from_status(StatusCode::NOT_FOUND).into_response(),
+        (_, Some(index)) => send(INDEX, index, &headers),
+        (_, None) => placeholder(),
+    }
+}
+
+fn send(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+    let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    let caching = if path.starts_with(HASHED) { FOR_EVER } else { ASK_AGAIN };
+    let unchanged = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag))
+    });
+    let mut response = if unchanged {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(media_type(path)))];
+        (media_type, Body::from(file.data.into_owned())).into_response()
+    };
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+}
+
+/// What a page of ours consists of; nothing else is in `ui-dist/`.
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn placeholder() -> Response {
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static(ASK_AGAIN)),
+    ];
+    (headers, PLACEHOLDER).into_response()
+}
+
+const INDEX: &str = "index.html";
+
+/// Vite writes files here whose names change with their content.
+const HASHED: &str = "assets/";
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Ask again each time; the `ETag` makes that cheap.
+const ASK_AGAIN: &str = "no-cache";
+
+const PLACEHOLDER: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>understudy</title>\n\
+    <h1>understudy</h1>\n<p>This daemon was built without its page. Run <code>make web</code>, then build it again.</p>\n\
+    <p>The API is here all the same: <a href=\"/openapi.json\">/openapi.json</a>, \
+    <a href=\"/api/v1/hosts\">/api/v1/hosts</a>.</p>\n</html>\n";
