@@ -52,8 +52,7 @@ pub(crate) fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> 
     Ok(step.keep(FORMAT, &Memory { settling, ..memory }))
 }
 
-pub(crate) fn shut_down(config: &Config, manner: Manner) -> Result<Step, PluginError> {
-    let _ = config;
+pub(crate) fn shut_down(manner: Manner) -> Result<Step, PluginError> {
     match (process::left()?, manner) {
         (Left::Nothing, _) => return Ok(Step::done()),
         // It has been told already.

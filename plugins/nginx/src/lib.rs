@@ -60,8 +60,8 @@ impl Drain for Nginx {
         first::settle(call, config)
     }
 
-    fn shut_down(_call: &Call, config: &Config, manner: Manner) -> Result<Step, PluginError> {
-        first::shut_down(config, manner)
+    fn shut_down(_call: &Call, _config: &Config, manner: Manner) -> Result<Step, PluginError> {
+        first::shut_down(manner)
     }
 
     fn resume(_call: &Call, config: &Config) -> Result<Step, PluginError> {
@@ -85,8 +85,8 @@ impl Drain for Nginx {
         second::resolve_requests(requests, into)
     }
 
-    fn observe(_call: &Call, config: &Config) -> Result<ServerState, PluginError> {
-        second::observe(config)
+    fn observe(_call: &Call, _config: &Config) -> Result<ServerState, PluginError> {
+        second::observe()
     }
 
     fn stand_by(_call: &Call, config: &Config) -> Result<Step, PluginError> {

@@ -42,8 +42,7 @@ pub(crate) fn resolve_requests(
 }
 
 /// A process that ends its last requests still runs, and takes no new ones.
-pub(crate) fn observe(config: &Config) -> Result<ServerState, PluginError> {
-    let _ = config;
+pub(crate) fn observe() -> Result<ServerState, PluginError> {
     Ok(match process::left()? {
         Left::Listening => ServerState::Serving,
         Left::Connections(..) | Left::Process => ServerState::StandingBy,
