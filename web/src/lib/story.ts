@@ -1,0 +1,121 @@
+// One takeover as a story: its journal lines of both hosts, put under the ten steps, with times relative to its start.
+// Pure: made anew from the lines whenever one comes.
+
+import { CAUSE_AND_EFFECT, isSetback, MOMENTS, placeOf, placeOfWork, STEPS, type Step, type StepKey } from "./steps";
+import type { JournalLine, Takeover, TakeoverView } from "./wire";
+
+/** Lines without a round (verdicts, stay-down, cure) this long before the start still belong to the story. */
+const BEFORE_MS = 30_000;
+
+export type Lane = "first" | "second";
+export type RowState = "done" | "running" | "waiting" | "stuck" | "not-reached" | "silent";
+
+export interface Happening {
+  line: JournalLine;
+  lane: Lane;
+  offsetMs: number;
+  setback: boolean;
+}
+
+export interface Row {
+  step: Step;
+  number: number;
+  state: RowState;
+  first: Happening[];
+  second: Happening[];
+  /** When it began and ended, relative to the start; null where nothing was written down. */
+  fromMs: number | null;
+  toMs: number | null;
+}
+
+export interface Story {
+  rows: Row[];
+  happenings: Happening[];
+  startMs: number;
+  admissionStoppedMs: number | null;
+  releasedMs: number | null;
+  servingMs: number | null;
+  endMs: number;
+  /** By how much the two clocks differ at least; 0 when nothing speaks for it. */
+  clockGapMs: number;
+}
+
+/** The lines of one takeover: its own round's, and those around it that have none. */
+export function linesOf(takeover: Takeover, all: readonly JournalLine[], nextStartMs: number | null): JournalLine[] {
+  const known = new Map<number, JournalLine>();
+  for (const line of takeover.steps) known.set(line.seq, line);
+  for (const line of all) {
+    if (line.service !== takeover.service) continue;
+    if (line.round === takeover.id || (line.round === null && isNear(line, takeover, nextStartMs))) known.set(line.seq, line);
+  }
+  return [...known.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
+}
+
+function isNear(line: JournalLine, takeover: Takeover, nextStartMs: number | null): boolean {
+  if (nextStartMs !== null && line.at_ms >= nextStartMs) return false;
+  if (line.at_ms >= takeover.started_at_ms) return true;
+  return line.at_ms >= takeover.started_at_ms - BEFORE_MS && placeOf(line) === "monitor" && isSetback(line);
+}
+
+export function tell(takeover: Takeover, lines: readonly JournalLine[], now: TakeoverView | null): Story {
+  const startMs = lines.find((line) => line.round === takeover.id)?.at_ms ?? takeover.started_at_ms;
+  const happenings = lines.map((line) => ({
+    line,
+    lane: laneOf(line, takeover),
+    offsetMs: line.at_ms - startMs,
+    setback: isSetback(line),
+  }));
+  const reached = happenings.filter((h) => h.line.round === takeover.id || h.offsetMs >= 0);
+  const furthest = Math.max(0, ...reached.map((h) => indexOf(placeOf(h.line))), now ? indexOf(placeOfWork(now.step) ?? "monitor") : 0);
+  const rows = STEPS.map((step, index) => rowOf(step, index, happenings, furthest, takeover));
+  const at = (name: string): number | null => happenings.find((h) => h.line.step === name && h.line.round === takeover.id)?.offsetMs ?? null;
+  return {
+    rows,
+    happenings,
+    startMs,
+    admissionStoppedMs: at(MOMENTS.admissionStopped),
+    releasedMs: at(MOMENTS.released),
+    servingMs: at(MOMENTS.serving),
+    endMs: happenings.at(-1)?.offsetMs ?? 0,
+    clockGapMs: clockGap(happenings),
+  };
+}
+
+function laneOf(line: JournalLine, takeover: Takeover): Lane {
+  return line.host === takeover.second ? "second" : "first";
+}
+
+const indexOf = (key: StepKey): number => STEPS.findIndex((step) => step.key === key);
+
+function rowOf(step: Step, index: number, happenings: Happening[], furthest: number, takeover: Takeover): Row {
+  const mine = happenings.filter((h) => placeOf(h.line) === step.key);
+  return {
+    step,
+    number: index + 1,
+    state: stateOf(index, mine.length > 0, furthest, takeover),
+    first: mine.filter((h) => h.lane === "first"),
+    second: mine.filter((h) => h.lane === "second"),
+    fromMs: mine[0]?.offsetMs ?? null,
+    toMs: mine.at(-1)?.offsetMs ?? null,
+  };
+}
+
+function stateOf(index: number, written: boolean, furthest: number, takeover: Takeover): RowState {
+  const ended = takeover.state === "declined" || takeover.state === "cancelled";
+  const takeoverRow = indexOf("takeover");
+  if (ended) return index < furthest ? (written || index === 0 ? "done" : "silent") : index === furthest ? "stuck" : "not-reached";
+  if (takeover.state === "done" && index <= takeoverRow) return written || index === 0 ? "done" : "silent";
+  if (index < furthest) return written || index === 0 ? "done" : "silent";
+  if (index === furthest) return "running";
+  return "waiting";
+}
+
+function clockGap(happenings: Happening[]): number {
+  let gap = 0;
+  for (const [cause, effect] of CAUSE_AND_EFFECT) {
+    const before = happenings.find((h) => h.line.step === cause);
+    const after = happenings.find((h) => h.line.step === effect);
+    if (before && after && before.line.host !== after.line.host) gap = Math.max(gap, before.offsetMs - after.offsetMs);
+  }
+  return gap;
+}
