@@ -9,5 +9,7 @@
 //! operator would see it. Only processes started here are ended here.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cluster;
 pub mod load;
 pub mod servers;
+pub mod story;

@@ -16,11 +16,15 @@ fn guarded_folder() -> (tempfile::TempDir, Guard) {
     (folder, guard)
 }
 
+fn redis_in(folder: &Path, port: u16) -> RedisServer {
+    RedisServer::configure(folder, &folder.join("redis"), port).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn healthy_servers_answer_everything() {
     let (folder, guard) = guarded_folder();
     let [redis_port, web_port] = free_ports().unwrap();
-    let redis = RedisServer::configure(&folder.path().join("redis"), redis_port).unwrap();
+    let redis = redis_in(folder.path(), redis_port);
     let web = Nginx::configure(
         &folder.path().join("web"),
         &folder.path().join("data"),
@@ -79,7 +83,7 @@ async fn healthy_servers_answer_everything() {
 async fn a_killed_server_is_seen_as_what_it_is() {
     let (folder, _guard) = guarded_folder();
     let [redis_port, web_port] = free_ports().unwrap();
-    let redis = RedisServer::configure(&folder.path().join("redis"), redis_port).unwrap();
+    let redis = redis_in(folder.path(), redis_port);
     let web = Nginx::configure(
         &folder.path().join("web"),
         &folder.path().join("data"),
@@ -101,7 +105,7 @@ async fn a_killed_server_is_seen_as_what_it_is() {
     web.process().unwrap().signal(Signal::TERM);
     tokio::time::sleep(Duration::from_secs(1)).await;
     load.mark("back");
-    std::fs::remove_file(redis.folder().join("dump.rdb")).ok();
+    std::fs::remove_file(redis.data().join("dump.rdb")).ok();
     redis.start().unwrap();
     web.start().unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -185,14 +189,14 @@ async fn a_full_disk_makes_the_snapshot_fail() {
     let disk = DataDisk::make(&folder.path().join("disk"), 16).unwrap();
     assert!(disk.can_fill(), "this test mounts a small file system: run it as root");
     let [port] = free_ports().unwrap();
-    let redis = RedisServer::configure(&disk.path().join("redis"), port).unwrap();
+    let redis = RedisServer::configure(folder.path(), &disk.path().join("redis"), port).unwrap();
     redis.start().unwrap();
     let mut client = RedisClient::connect(redis.address()).await.unwrap();
     let value = vec![b'x'; 1 << 20];
     client.command(&[b"SET", b"key", &value]).await.unwrap();
     disk.fill().unwrap();
     client.command(&[b"BGSAVE"]).await.unwrap();
-    let log = || std::fs::read_to_string(redis.folder().join("redis.log")).unwrap_or_default();
+    let log = || std::fs::read_to_string(redis.data().join("redis.log")).unwrap_or_default();
     let mut told = String::new();
     for _ in 0..100 {
         if let Reply::Bulk(Some(text)) = client.command(&[b"INFO", b"persistence"]).await.unwrap() {
@@ -211,7 +215,7 @@ async fn a_full_disk_makes_the_snapshot_fail() {
     disk.free().unwrap();
     client.command(&[b"BGSAVE"]).await.unwrap();
     assert!(wait_until(Duration::from_secs(10), || redis
-        .folder()
+        .data()
         .join("dump.rdb")
         .exists()));
 }

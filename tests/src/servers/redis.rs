@@ -9,34 +9,39 @@ use anyhow::{Context, Result, bail};
 
 use super::process::{Owned, run_to_end, wait_until};
 
-/// One Redis server with everything it needs in one folder.
+/// One Redis server with everything it needs in two folders: configuration and pid file, and what it writes.
 #[derive(Debug, Clone)]
 pub struct RedisServer {
     folder: PathBuf,
+    data: PathBuf,
     port: u16,
 }
 
 impl RedisServer {
-    /// Writes the configuration of a server that keeps its data in `folder` and listens on 127.0.0.1:`port`.
-    pub fn configure(folder: &Path, port: u16) -> Result<RedisServer> {
+    /// Writes the configuration of a server that listens on 127.0.0.1:`port` to `folder`; its data and its log go to
+    /// `data`, which may be a disk of its own.
+    pub fn configure(folder: &Path, data: &Path, port: u16) -> Result<RedisServer> {
         let server = RedisServer {
             folder: folder.to_owned(),
+            data: data.to_owned(),
             port,
         };
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        for needed in [folder, data] {
+            fs::create_dir_all(needed).with_context(|| format!("making {}", needed.display()))?;
+        }
         fs::write(server.config_file(), server.config())
             .with_context(|| format!("writing {}", server.config_file().display()))?;
         Ok(server)
     }
 
     fn config(&self) -> String {
-        let RedisServer { folder, port } = self;
-        let folder = folder.display();
+        let RedisServer { folder, data, port } = self;
+        let (folder, data) = (folder.display(), data.display());
         // Snapshots every few seconds under load, so that a full disk is noticed; and no refusal of writes because of a
         // failed snapshot: what a standby has copied is safe without it, and clients shall not be the ones to notice.
         format!(
             "bind 127.0.0.1\nport {port}\nprotected-mode yes\ndaemonize yes\n\
-             dir {folder}\npidfile {folder}/redis.pid\nlogfile {folder}/redis.log\ndbfilename dump.rdb\n\
+             dir {data}\npidfile {folder}/redis.pid\nlogfile {data}/redis.log\ndbfilename dump.rdb\n\
              save 3 1\nappendonly no\nstop-writes-on-bgsave-error no\n\
              repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-diskless-load on-empty-db\n\
              repl-backlog-size 16mb\nrepl-timeout 10\nshutdown-timeout 10\n"
@@ -53,9 +58,9 @@ impl RedisServer {
         self.folder.join("redis.pid")
     }
 
-    /// Where its data is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where its data and its log are.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Where the server listens.
@@ -70,7 +75,7 @@ impl RedisServer {
 
     /// The running server, if it runs.
     pub fn process(&self) -> Option<Owned> {
-        Owned::by_pid_file(&self.pid_file(), &self.folder)
+        Owned::by_pid_file(&self.pid_file(), &self.data)
     }
 
     /// Starts it, as somebody at the keyboard would.

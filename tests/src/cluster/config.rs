@@ -1,0 +1,249 @@
+//! The hosts' configuration files, as an operator would write them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::{Built, HOSTS, SERVICES, Site};
+use crate::servers::{QUICK_FILE, STATUS_PATH};
+
+/// The ports of two hosts.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Where clients find the Redis service, on whichever host.
+    pub redis: u16,
+    /// Where clients find the web service.
+    pub web: u16,
+    /// The hosts' own.
+    pub hosts: [HostPorts; 2],
+}
+
+/// One host's own ports.
+#[derive(Debug, Clone, Copy)]
+pub struct HostPorts {
+    /// Its Redis server.
+    pub redis: u16,
+    /// Its web server.
+    pub web: u16,
+    /// REST and the page.
+    pub api: u16,
+    /// The other host.
+    pub peer: u16,
+}
+
+impl Ports {
+    /// Where clients find a service.
+    pub fn service(&self, service: &str) -> SocketAddr {
+        (
+            Ipv4Addr::LOCALHOST,
+            if service == SERVICES[0] { self.redis } else { self.web },
+        )
+            .into()
+    }
+}
+
+/// What differs between the demo and the tests.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// Of [`SERVICES`].
+    pub services: Vec<&'static str>,
+    /// When services go home.
+    pub giveback: Giveback,
+    /// How large each host's disk is.
+    pub disk_mebibytes: u32,
+    /// How long a cured server must look healthy, for example `3s`.
+    pub hold: &'static str,
+    /// How long a drain may take.
+    pub drain: &'static str,
+}
+
+/// When services go home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giveback {
+    /// When the operator says so.
+    Manual,
+    /// By themselves, after so many seconds.
+    AutoAfter(u32),
+}
+
+/// Less than this left, and the disk is full for the servers.
+const MIN_DISK_FREE: u64 = 4_000_000;
+
+impl Wishes {
+    /// Quick timers, no giveback by itself.
+    pub fn for_tests(services: &[&'static str]) -> Wishes {
+        Wishes {
+            services: services.to_vec(),
+            giveback: Giveback::Manual,
+            disk_mebibytes: 64,
+            hold: "1s",
+            drain: "20s",
+        }
+    }
+}
+
+/// Writes the configuration of `site`.
+pub(crate) fn write(site: &Site, other: &Site, ports: &Ports, built: &Built, wishes: &Wishes) -> Result<()> {
+    let mut text = host(site, other, built);
+    for service in &wishes.services {
+        text.push_str(&service_table(service, site, other, ports, wishes));
+    }
+    fs::write(site.config_file(), text).with_context(|| format!("writing {}", site.config_file().display()))
+}
+
+fn host(site: &Site, other: &Site, built: &Built) -> String {
+    format!(
+        "# {name}: one of two hosts on this machine.\n\
+         [host]\nname = \"{name}\"\nstate_dir = {state}\nplugin_dir = {plugins}\ndata_disks = [{disk}]\n\n\
+         [api]\nlisten = \"{api}\"\n\n\
+         [cluster]\nlisten = \"{peer}\"\nidentity = {identity}\n\n\
+         [[cluster.peer]]\nname = \"{other}\"\naddress = \"{other_peer}\"\n",
+        name = site.name,
+        state = quoted(&site.state()),
+        plugins = quoted(&built.plugins),
+        disk = quoted(site.disk.path()),
+        api = site.api(),
+        peer = site.peer(),
+        identity = quoted(&site.identity()),
+        other = other.name,
+        other_peer = other.peer(),
+    )
+}
+
+fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes: &Wishes) -> String {
+    let mut text = format!(
+        "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n\
+         candidates = [\"{}\", \"{}\"]\n\n\
+         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\nports = [{}]\n\n",
+        HOSTS[0],
+        HOSTS[1],
+        ports.service(service),
+        site.server(service),
+        site.server(service).port(),
+        server_type = if service == SERVICES[0] { "redis" } else { "nginx" },
+    );
+    text.push_str(&if service == SERVICES[0] {
+        redis(site, other)
+    } else {
+        nginx(site)
+    });
+    let (giveback, delay) = match wishes.giveback {
+        Giveback::Manual => ("manual", 0),
+        Giveback::AutoAfter(seconds) => ("auto", seconds),
+    };
+    let _infallible = write!(
+        text,
+        "\n[service.probe]\ninterval = \"500ms\"\ntimeout = \"2s\"\nrise = 2\nfall = 2\n\n\
+         [service.drain]\ndeadline = \"{drain}\"\n\n\
+         [service.giveback]\npolicy = \"{giveback}\"\ndelay = \"{delay}s\"\nattempts = 2\n\n\
+         [service.timing]\nhold = \"{hold}\"\nstay_down = \"1s\"\nobserve = \"500ms\"\nanswer = \"5s\"\nretry = \"3s\"\n\n\
+         # The server's own restart: here it is what a reboot would do for it.\n\
+         [service.reboot]\nargv = {reboot}\nmachine = false\n",
+        drain = wishes.drain,
+        hold = wishes.hold,
+        reboot = argv(&reboot(service, site, other)),
+    );
+    text
+}
+
+fn redis(site: &Site, other: &Site) -> String {
+    let start = site.redis.start_command();
+    let replica = ["--replicaof", "{host}", "{port}"].map(str::to_owned);
+    let start_replica: Vec<String> = start.iter().cloned().chain(replica).collect();
+    format!(
+        "[[service.plugin]]\ncomponent = \"redis.wasm\"\n\
+         grant = [\"endpoint:server\", \"endpoint:peer\", \"command:start\", \"command:start-replica\", \
+         \"command:status\", \"system\", \"sockets\"]\n\
+         disks = [{disk}]\n\n\
+         [service.plugin.config]\ndisk-path = {disk}\nmin-disk-free-bytes = {MIN_DISK_FREE}\n\
+         addresses = {{ {me} = \"{mine}\", {they} = \"{theirs}\" }}\n\n\
+         [service.plugin.endpoints.server]\ntcp = \"{mine}\"\n\n\
+         [service.plugin.endpoints.peer]\ntcp = \"{theirs}\"\n\n\
+         [service.plugin.commands.start]\nargv = {start}\ntimeout = \"10s\"\nchanges = true\n\n\
+         [service.plugin.commands.start-replica]\nargv = {start_replica}\ntimeout = \"10s\"\nchanges = true\n\
+         parameters = {{ host = \"word\", port = \"number\" }}\n\n\
+         [service.plugin.commands.status]\nargv = {status}\ntimeout = \"2s\"\n",
+        disk = quoted(site.disk.path()),
+        me = site.name,
+        they = other.name,
+        mine = site.redis.address(),
+        theirs = other.redis.address(),
+        start = argv(&start),
+        start_replica = argv(&start_replica),
+        status = argv(&status(&site.redis.pid_file(), "redis-server")),
+    )
+}
+
+fn nginx(site: &Site) -> String {
+    let mut text = format!(
+        "[[service.plugin]]\ncomponent = \"nginx.wasm\"\n\
+         grant = [\"endpoint:server\", \"endpoint:status\", \"command:test\", \"command:start\", \"command:quit\", \
+         \"command:stop\", \"command:status\", \"system\", \"sockets\"]\n\
+         disks = [{disk}]\n\n\
+         [service.plugin.config]\nhealth-path = \"{health}\"\nstatus-path = \"{STATUS_PATH}\"\n\
+         disk-paths = [{disk}]\nmin-disk-free-bytes = {MIN_DISK_FREE}\n\n\
+         [service.plugin.endpoints.server]\ntcp = \"{server}\"\n\n\
+         [service.plugin.endpoints.status]\ntcp = \"{server}\"\n",
+        disk = quoted(site.disk.path()),
+        health = QUICK_FILE.path,
+        server = site.web.address(),
+    );
+    let status = status(&site.web.pid_file(), "nginx: master");
+    for (name, argv_, changes) in [
+        ("test", site.web.command(&["-t", "-q"]), false),
+        ("start", site.web.command(&[]), true),
+        ("quit", site.web.command(&["-s", "quit"]), true),
+        ("stop", site.web.command(&["-s", "stop"]), true),
+        ("status", status, false),
+    ] {
+        let _infallible = write!(
+            text,
+            "\n[service.plugin.commands.{name}]\nargv = {}\ntimeout = \"10s\"\nchanges = {changes}\n",
+            argv(&argv_)
+        );
+    }
+    text
+}
+
+/// Whether the process that the pid file names runs. A dead one that nobody has waited for has no command line.
+fn status(pid_file: &Path, title: &str) -> Vec<String> {
+    let script = format!(
+        "grep -q '{title}' \"/proc/$(cat '{}')/cmdline\" 2>/dev/null",
+        pid_file.display()
+    );
+    ["/bin/sh", "-c", &script].map(str::to_owned).to_vec()
+}
+
+/// What cures the server once its disk has room again.
+fn reboot(service: &str, site: &Site, other: &Site) -> Vec<String> {
+    if service == SERVICES[0] {
+        // As a replica from the first moment: nobody could write to it by mistake.
+        let other = other.redis.address();
+        let replica = [
+            "--replicaof".to_owned(),
+            other.ip().to_string(),
+            other.port().to_string(),
+        ];
+        site.redis.start_command().into_iter().chain(replica).collect()
+    } else {
+        // An nginx that stands by is stopped: what can be cured is what it left on the disk.
+        let temp = site.disk.path().join("web/temp");
+        let script = format!(
+            "rm -rf '{}'/*/* && exec {}",
+            temp.display(),
+            site.web.command(&["-t", "-q"]).join(" ")
+        );
+        ["/bin/sh", "-c", &script].map(str::to_owned).to_vec()
+    }
+}
+
+fn argv(words: &[String]) -> String {
+    toml::Value::from(words.to_vec()).to_string()
+}
+
+fn quoted(path: &Path) -> String {
+    toml::Value::from(path.display().to_string()).to_string()
+}

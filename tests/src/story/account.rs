@@ -1,0 +1,129 @@
+//! Compares what a host says was under way when it drained with what the clients themselves wrote down.
+//!
+//! A request that was sent before the drain began and that ended well after it was surely under way: it must be in the
+//! compilation, found by its client's address, with a disposition. So must every request whose client got no answer.
+//! The other way round nothing is claimed: a request that ended in the drain's first moments may be listed or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::cluster::{Compilation, RequestLine};
+use crate::load::{Outcome, Recorder, Request, Service};
+
+/// What happens within this time of the drain's beginning can't be told apart: clocks are read to the millisecond, and
+/// the first listing takes its time.
+const MARGIN_US: u64 = 150_000;
+
+/// The comparison for one takeover.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The service.
+    pub service: String,
+    /// Whose requests.
+    pub first: String,
+    /// How many requests the compilation lists.
+    pub listed: usize,
+    /// How many its seal says.
+    pub sealed: u64,
+    /// The listed requests by what became of them.
+    pub outcomes: BTreeMap<String, usize>,
+    /// Listed requests without a disposition.
+    pub undisposed: usize,
+    /// Requests that were surely under way by the clients' record.
+    pub under_way: usize,
+    /// Of those, the ones that the compilation does not list, by their client's address.
+    pub unlisted: Vec<String>,
+    /// Requests that ended without an answer in the time of this takeover.
+    pub unanswered: usize,
+    /// Of those that the first had received, the ones that the compilation does not list.
+    pub unanswered_unlisted: Vec<String>,
+}
+
+impl Account {
+    /// Whether every request is accounted for.
+    pub fn is_complete(&self) -> bool {
+        self.listed as u64 == self.sealed
+            && self.undisposed == 0
+            && self.unlisted.is_empty()
+            && self.unanswered_unlisted.is_empty()
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcomes: Vec<String> = self
+            .outcomes
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        write!(
+            f,
+            "{}, drained by {}: {} requests listed ({}); {} were surely under way by the clients' own record, {} of them not listed; {} ended without an answer, {} of them not listed",
+            self.service,
+            self.first,
+            self.listed,
+            if outcomes.is_empty() {
+                "none".to_owned()
+            } else {
+                outcomes.join(", ")
+            },
+            self.under_way,
+            self.unlisted.len(),
+            self.unanswered,
+            self.unanswered_unlisted.len(),
+        )
+    }
+}
+
+/// The moments of a drain, in milliseconds since the Unix epoch, as the hosts' journals have them.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// The first began to drain.
+    pub began_ms: u64,
+    /// The first's server was gone.
+    pub stopped_ms: u64,
+}
+
+/// Compares one compilation with the record.
+pub fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain, recorder: &Recorder) -> Account {
+    let service = if compilation.service == "redis" {
+        Service::Redis
+    } else {
+        Service::Web
+    };
+    let listed: BTreeSet<&str> = requests.iter().map(|r| r.client.as_str()).collect();
+    let (began, stopped) = (
+        recorder.from_wall_ms(drain.began_ms),
+        recorder.from_wall_ms(drain.stopped_ms),
+    );
+    let record = recorder.requests();
+    let of_service = || record.iter().filter(|r| r.service == service);
+    let surely = |r: &&Request| r.sent + MARGIN_US < began && r.end > began + MARGIN_US;
+    let under_way: Vec<&Request> = of_service().filter(surely).collect();
+    // Sent to the first, or to nobody yet, when its server stopped; and then no answer.
+    let caught = |r: &&Request| r.outcome != Outcome::Answered && r.sent < stopped && r.end + MARGIN_US > began;
+    let unanswered: Vec<&Request> = of_service().filter(caught).collect();
+    let unlisted = |among: &[&Request]| {
+        let clients = among
+            .iter()
+            .filter_map(|r| r.retried_from.or(r.client))
+            .map(|c| c.to_string());
+        clients.filter(|c| !listed.contains(c.as_str())).collect()
+    };
+    let mut outcomes = BTreeMap::new();
+    for disposition in requests.iter().filter_map(|r| r.disposition.as_ref()) {
+        *outcomes.entry(disposition.outcome.clone()).or_insert(0) += 1;
+    }
+    Account {
+        service: compilation.service.clone(),
+        first: compilation.first.clone(),
+        listed: requests.len(),
+        sealed: compilation.count,
+        outcomes,
+        undisposed: requests.iter().filter(|r| r.disposition.is_none()).count(),
+        under_way: under_way.len(),
+        unlisted: unlisted(&under_way),
+        unanswered: unanswered.len(),
+        unanswered_unlisted: unlisted(&unanswered),
+    }
+}
