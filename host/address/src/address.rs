@@ -184,7 +184,10 @@ async fn to_its_end(
     command: impl Future<Output = Result<(), AddressError>> + Send + 'static,
 ) -> Result<(), AddressError> {
     let task = tokio::spawn(command);
-    task.await.map_err(|error| AddressError::System { what: "moving the address", error: error.into() })?
+    task.await.map_err(|error| AddressError::System {
+        what: "moving the address",
+        error: error.into(),
+    })?
 }
 
 /// A burst of one event per flow should not push out the few that matter.

@@ -83,7 +83,9 @@ impl FromStr for VipAddress {
     type Err = BadVipAddress;
 
     fn from_str(text: &str) -> Result<Self, BadVipAddress> {
-        let bad = || BadVipAddress { text: text.chars().take(80).collect() };
+        let bad = || BadVipAddress {
+            text: text.chars().take(80).collect(),
+        };
         let (ip, prefix) = text.split_once('/').ok_or_else(bad)?;
         let ip: IpAddr = ip.parse().map_err(|_| bad())?;
         let prefix: u8 = prefix.parse().map_err(|_| bad())?;
@@ -120,7 +122,17 @@ mod tests {
         for good in ["192.0.2.10/24", "192.0.2.10/32", "2001:db8::10/64", "fe80::1/128"] {
             assert_eq!(good.parse::<VipAddress>().unwrap().to_string(), good);
         }
-        for bad in ["", "192.0.2.10", "192.0.2.10/33", "192.0.2.10/0", "::1/64", "127.0.0.1/8", "224.0.0.1/4", "0.0.0.0/8", "x/24"] {
+        for bad in [
+            "",
+            "192.0.2.10",
+            "192.0.2.10/33",
+            "192.0.2.10/0",
+            "::1/64",
+            "127.0.0.1/8",
+            "224.0.0.1/4",
+            "0.0.0.0/8",
+            "x/24",
+        ] {
             assert!(bad.parse::<VipAddress>().is_err(), "{bad}");
         }
     }

@@ -137,20 +137,35 @@ impl fmt::Display for AddressEvent {
             AddressEvent::Admitted => write!(f, "clients are admitted again"),
             AddressEvent::Dropped => write!(f, "this host gave up the address"),
             AddressEvent::Received { listen, connections } => {
-                write!(f, "{listen} came from the predecessor with {connections} open connections")
+                write!(
+                    f,
+                    "{listen} came from the predecessor with {connections} open connections"
+                )
             }
-            AddressEvent::Passed { listen, to, connections } => {
+            AddressEvent::Passed {
+                listen,
+                to,
+                connections,
+            } => {
                 write!(f, "{listen} went to {to} with {connections} open connections")
             }
-            AddressEvent::Unclaimed { listen, waiting: Some(waiting) } => {
+            AddressEvent::Unclaimed {
+                listen,
+                waiting: Some(waiting),
+            } => {
                 write!(f, "nobody asked for {listen}: {waiting} waiting clients were cut off")
             }
             AddressEvent::Unclaimed { listen, waiting: None } => write!(f, "nobody asked for {listen}: it is closed"),
-            AddressEvent::OfferFailed { listen, error } => write!(f, "{listen} can't be offered to a successor: {error}"),
+            AddressEvent::OfferFailed { listen, error } => {
+                write!(f, "{listen} can't be offered to a successor: {error}")
+            }
             AddressEvent::AcceptFails { listen, error } => write!(f, "{listen} can't accept clients: {error}"),
             AddressEvent::ServerUnreachable { client, error } => write!(f, "{client} was closed: no server: {error}"),
             AddressEvent::Unforwarded { client, bytes } => {
-                write!(f, "{bytes} bytes of {client} came too late for the server and were never forwarded")
+                write!(
+                    f,
+                    "{bytes} bytes of {client} came too late for the server and were never forwarded"
+                )
             }
             AddressEvent::Restored { address } => write!(f, "{address} was removed by somebody and is there again"),
             AddressEvent::RestoreFails { address, error } => {

@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod event;
 mod flow;
+mod privilege;
 mod proxy;
 mod vip;
 

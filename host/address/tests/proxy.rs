@@ -79,7 +79,12 @@ async fn held_clients_wait_and_existing_flows_go_on() {
     let mut new = Lines::connect(listen).await;
     new.say("b").await.unwrap();
     assert_eq!(old.ask("c").await.unwrap().unwrap(), "one c");
-    assert!(tokio::time::timeout(Duration::from_millis(200), new.next()).await.is_err(), "a held client was answered");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), new.next())
+            .await
+            .is_err(),
+        "a held client was answered"
+    );
     address.admit().await.unwrap();
     assert_eq!(new.next().await.unwrap(), "one b");
 }
@@ -103,7 +108,10 @@ async fn whoever_listens_is_named() {
     let address = address(config(listen, free()), "alpha").await;
     let error = address.take().await.unwrap_err();
     assert!(matches!(error, AddressError::InUse { .. }), "{error}");
-    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(
+        error.to_string().contains(&format!("process {}", std::process::id())),
+        "{error}"
+    );
     drop(taken);
     address.take().await.unwrap();
 }
@@ -125,7 +133,11 @@ async fn the_listening_socket_moves_with_everybody_who_waits_in_it() {
     first.drop_address().await.unwrap();
     first.drop_address().await.unwrap();
     assert_eq!(first.holding(), Holding::Dropped);
-    assert_eq!(before.try_next().await.unwrap(), None, "an idle client sees an orderly end");
+    assert_eq!(
+        before.try_next().await.unwrap(),
+        None,
+        "an idle client sees an orderly end"
+    );
     let mut later = Lines::connect(listen).await;
     later.say("z").await.unwrap();
 
@@ -136,7 +148,11 @@ async fn the_listening_socket_moves_with_everybody_who_waits_in_it() {
     assert_eq!(later.next().await.unwrap(), "second z");
     tokio::time::sleep(Duration::from_millis(50)).await;
     let seen = drain(&mut events);
-    let passed = AddressEvent::Passed { listen, to: "beta".to_owned(), connections: 0 };
+    let passed = AddressEvent::Passed {
+        listen,
+        to: "beta".to_owned(),
+        connections: 0,
+    };
     assert_eq!(seen, [AddressEvent::Held, AddressEvent::Dropped, passed]);
 
     // And home again.
@@ -170,7 +186,13 @@ async fn waiting_clients_are_not_kept_for_ever() {
     let mut events = address.events();
     address.drop_address().await.unwrap();
     let mut waiting = Lines::connect(listen).await;
-    assert!(waiting.try_next().await.is_err(), "it is cut off, and must not take that for an orderly end");
+    assert!(
+        waiting.try_next().await.is_err(),
+        "it is cut off, and must not take that for an orderly end"
+    );
     assert!(TcpStream::connect(listen).await.is_err());
-    assert!(drain(&mut events).contains(&AddressEvent::Unclaimed { listen, waiting: Some(1) }));
+    assert!(drain(&mut events).contains(&AddressEvent::Unclaimed {
+        listen,
+        waiting: Some(1)
+    }));
 }

@@ -9,19 +9,23 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 
 /// Sends a frame, with a descriptor if there is one.
 pub(super) fn send(stream: &UnixStream, text: &str, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let length = u32::try_from(text.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?.to_le_bytes();
+    let length = u32::try_from(text.len())
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?
+        .to_le_bytes();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::Error::other("no room for a descriptor"));
     }
-    let sent = rustix::io::retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL))?;
+    let sent =
+        rustix::io::retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&length)], &mut control, SendFlags::NOSIGNAL))?;
     let mut stream = stream;
     stream.write_all(length.get(sent..).unwrap_or_default())?;
     stream.write_all(text.as_bytes())
@@ -33,7 +37,12 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<(String, Option<OwnedFd
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let got = rustix::io::retry_on_intr(|| {
-        recvmsg(stream, &mut [IoSliceMut::new(&mut length)], &mut control, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(
+            stream,
+            &mut [IoSliceMut::new(&mut length)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
     })?;
     if got.bytes == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -46,7 +55,10 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<(String, Option<OwnedFd
     stream.read_exact(length.get_mut(got.bytes..).unwrap_or_default())?;
     let length = u32::from_le_bytes(length);
     if length > LONGEST_FRAME {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a frame of {length} bytes"),
+        ));
     }
     let mut text = vec![0; length as usize];
     stream.read_exact(&mut text)?;

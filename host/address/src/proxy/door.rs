@@ -31,16 +31,30 @@ struct Accepting {
 impl Door {
     pub(super) fn new(listen: SocketAddr, listener: StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Door { listen, listener: Arc::new(TcpListener::from_std(listener)?), accepting: None })
+        Ok(Door {
+            listen,
+            listener: Arc::new(TcpListener::from_std(listener)?),
+            accepting: None,
+        })
     }
 
     /// Accepts from now on.
     pub(super) fn open(&mut self, table: &Arc<FlowTable>, context: &Arc<Context>) {
-        if self.accepting.as_ref().is_some_and(|accepting| !accepting.task.is_finished()) {
+        if self
+            .accepting
+            .as_ref()
+            .is_some_and(|accepting| !accepting.task.is_finished())
+        {
             return;
         }
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(self.listener.clone(), self.listen, table.clone(), context.clone(), stopped));
+        let task = tokio::spawn(accept(
+            self.listener.clone(),
+            self.listen,
+            table.clone(),
+            context.clone(),
+            stopped,
+        ));
         self.accepting = Some(Accepting { stop, task });
     }
 
@@ -57,13 +71,22 @@ impl Door {
         self.close().await;
         match Arc::try_unwrap(self.listener) {
             Ok(listener) => listener.into_std(),
-            Err(shared) => std::os::fd::AsFd::as_fd(&*shared).try_clone_to_owned().map(StdListener::from),
+            Err(shared) => std::os::fd::AsFd::as_fd(&*shared)
+                .try_clone_to_owned()
+                .map(StdListener::from),
         }
     }
 }
 
 /// Begins a flow of a client that was accepted.
-pub(super) fn begin(stream: TcpStream, client: SocketAddr, listen: SocketAddr, history: History, table: &Arc<FlowTable>, context: &Arc<Context>) {
+pub(super) fn begin(
+    stream: TcpStream,
+    client: SocketAddr,
+    listen: SocketAddr,
+    history: History,
+    table: &Arc<FlowTable>,
+    context: &Arc<Context>,
+) {
     let entry = table.enter(client, listen, history);
     tokio::spawn(forward::run(entry, stream, context.clone(), table.stage()));
 }
@@ -92,7 +115,10 @@ async fn accept(
                 // Out of descriptors or memory: the clients wait in the queue until some flow ends.
                 if !failing {
                     failing = true;
-                    let _ = context.events.send(AddressEvent::AcceptFails { listen, error: error.to_string() });
+                    let _ = context.events.send(AddressEvent::AcceptFails {
+                        listen,
+                        error: error.to_string(),
+                    });
                 }
                 tokio::time::sleep(BREATH).await;
             }
@@ -102,7 +128,9 @@ async fn accept(
 
 /// The error is one client's, which went away before it was accepted, and not the socket's.
 fn is_the_clients(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+    };
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown | NetworkUnreachable

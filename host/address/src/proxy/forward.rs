@@ -34,7 +34,10 @@ pub(super) async fn run(entry: Entry, client: TcpStream, context: Arc<Context>, 
             Attached::Leave => return entry.park(client),
             Attached::ClientGone => return,
             Attached::Unreachable(error) => {
-                let _ = context.events.send(AddressEvent::ServerUnreachable { client: account.client, error: error.to_string() });
+                let _ = context.events.send(AddressEvent::ServerUnreachable {
+                    client: account.client,
+                    error: error.to_string(),
+                });
                 return close_in_order(&context, &account, client);
             }
         };
@@ -212,7 +215,10 @@ fn close_in_order(context: &Context, account: &Account, client: TcpStream) {
     tokio::spawn(async move {
         let unread = discard(&client).await;
         if unread > 0 {
-            let _ = events.send(AddressEvent::Unforwarded { client: from, bytes: unread });
+            let _ = events.send(AddressEvent::Unforwarded {
+                client: from,
+                bytes: unread,
+            });
         }
     });
 }

@@ -82,7 +82,11 @@ pub(super) fn ask(parties: &Parties) -> io::Result<Option<Goods>> {
         return Ok(None);
     }
     limit(&stream)?;
-    send(&stream, &format!("ask {VERSION} {} {}", parties.service, parties.host), None)?;
+    send(
+        &stream,
+        &format!("ask {VERSION} {} {}", parties.service, parties.host),
+        None,
+    )?;
     let goods = collect(&stream, parties)?;
     send(&stream, "taken", None)?;
     Ok(Some(goods))
@@ -92,13 +96,21 @@ fn admit(stream: &UnixStream, parties: &Parties) -> io::Result<String> {
     stream.set_nonblocking(false)?;
     limit(stream)?;
     if !same_user(stream)? {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user asked for the listening socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "another user asked for the listening socket",
+        ));
     }
     let (text, _) = receive(stream)?;
     let refusal = match text.split(' ').collect::<Vec<_>>()[..] {
         ["ask", VERSION, service, host] if service == parties.service => return Ok(host.to_owned()),
-        ["ask", VERSION, service, _] => format!("{} is the address of {}, not of {service}", parties.listen, parties.service),
-        ["ask", version, ..] => format!("hand-over version {version} is not {VERSION}: run the same understudy on both"),
+        ["ask", VERSION, service, _] => format!(
+            "{} is the address of {}, not of {service}",
+            parties.listen, parties.service
+        ),
+        ["ask", version, ..] => {
+            format!("hand-over version {version} is not {VERSION}: run the same understudy on both")
+        }
         _ => "not understood".to_owned(),
     };
     send(stream, &format!("refused {refusal}"), None)?;
@@ -127,14 +139,24 @@ fn checked(listener: TcpListener, listen: SocketAddr) -> io::Result<TcpListener>
     if listens && address == listen {
         Ok(listener)
     } else {
-        Err(invalid(format!("a socket of {address} came instead of a listener of {listen}")))
+        Err(invalid(format!(
+            "a socket of {address} came instead of a listener of {listen}"
+        )))
     }
 }
 
 fn describe(client: &Client) -> String {
-    let opened = client.history.opened_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let opened = client
+        .history
+        .opened_at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let (from_client, from_server) = (client.history.from_client, client.history.from_server);
-    format!("client {} {} {from_client} {from_server}", client.address, opened.as_millis())
+    format!(
+        "client {} {} {from_client} {from_server}",
+        client.address,
+        opened.as_millis()
+    )
 }
 
 fn understand(text: &str, descriptor: OwnedFd) -> io::Result<Client> {
@@ -142,12 +164,19 @@ fn understand(text: &str, descriptor: OwnedFd) -> io::Result<Client> {
         let mut words = text.strip_prefix("client ")?.split(' ');
         let address = words.next()?.parse().ok()?;
         let opened_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(words.next()?.parse().ok()?))?;
-        let history =
-            History { opened_at, from_client: words.next()?.parse().ok()?, from_server: words.next()?.parse().ok()? };
+        let history = History {
+            opened_at,
+            from_client: words.next()?.parse().ok()?,
+            from_server: words.next()?.parse().ok()?,
+        };
         Some((address, history))
     };
     let (address, history) = parse().ok_or_else(|| invalid(text.to_owned()))?;
-    Ok(Client { stream: TcpStream::from(descriptor), address, history })
+    Ok(Client {
+        stream: TcpStream::from(descriptor),
+        address,
+        history,
+    })
 }
 
 fn same_user(stream: &UnixStream) -> io::Result<bool> {

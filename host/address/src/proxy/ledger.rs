@@ -42,7 +42,11 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new() -> Self {
-        History { opened_at: SystemTime::now(), from_client: 0, from_server: 0 }
+        History {
+            opened_at: SystemTime::now(),
+            from_client: 0,
+            from_server: 0,
+        }
     }
 
     /// No byte was said by either side.
@@ -78,7 +82,13 @@ impl Account {
             client_finished: false,
             spoke_since_quiet: false,
         };
-        Account { id, client, listen, ledger: Mutex::new(ledger), gate: watch::Sender::new(Gate::Open) }
+        Account {
+            id,
+            client,
+            listen,
+            ledger: Mutex::new(ledger),
+            gate: watch::Sender::new(Gate::Open),
+        }
     }
 
     pub(super) fn history(&self) -> History {
@@ -96,7 +106,11 @@ impl Account {
     }
 
     /// Takes the client's next bytes by `read`, unless the client is held back; none then.
-    pub(super) fn take_from_client<T>(&self, read: impl FnOnce() -> T, said: impl FnOnce(&T) -> Option<usize>) -> Option<T> {
+    pub(super) fn take_from_client<T>(
+        &self,
+        read: impl FnOnce() -> T,
+        said: impl FnOnce(&T) -> Option<usize>,
+    ) -> Option<T> {
         let mut ledger = self.ledger();
         if *self.gate.borrow() != Gate::Open {
             return None;
@@ -237,7 +251,10 @@ mod tests {
         account.reopen();
         assert_eq!(say(&account, 5), Some(5));
         let flow = account.snapshot();
-        assert_eq!((flow.from_client, flow.from_server, flow.awaiting_answer), (15, 21, true));
+        assert_eq!(
+            (flow.from_client, flow.from_server, flow.awaiting_answer),
+            (15, 21, true)
+        );
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub(super) fn holder(listen: SocketAddr) -> String {
 
 /// How many established connections wait to be accepted from the listening socket.
 pub(super) fn waiting(listen: SocketAddr) -> Option<u64> {
-    listeners().into_iter().find(|found| found.address == listen).map(|found| found.queue)
+    listeners()
+        .into_iter()
+        .find(|found| found.address == listen)
+        .map(|found| found.queue)
 }
 
 struct Listener {
@@ -76,7 +79,11 @@ fn parse(line: &str) -> Option<Listener> {
 
 /// The kernel prints an address as words in the machine's byte order.
 fn parse_ip(text: &str) -> Option<IpAddr> {
-    let word = |at: usize| u32::from_str_radix(text.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let word = |at: usize| {
+        u32::from_str_radix(text.get(at..at + 8)?, 16)
+            .ok()
+            .map(u32::to_ne_bytes)
+    };
     match text.len() {
         8 => Some(Ipv4Addr::from(word(0)?).into()),
         32 => {
@@ -98,7 +105,12 @@ fn process_with(inode: u64) -> Option<(u32, String)> {
             .ok()?
             .filter_map(Result::ok)
             .any(|fd| fs::read_link(fd.path()).is_ok_and(|target| target.to_str() == Some(&wanted)));
-        let name = || fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned();
+        let name = || {
+            fs::read_to_string(entry.path().join("comm"))
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
         has.then(|| (pid, name()))
     })
 }

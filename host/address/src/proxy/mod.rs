@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep};
 use understudy_protocol::{HostName, ServiceName};
 
 use crate::config::ProxyConfig;
+use crate::privilege::{self, NET_BIND_SERVICE};
 use crate::{AddressError, AddressEvent, Flow, Holding, Quiet};
 use door::Door;
 use forward::Context;
@@ -78,7 +79,8 @@ impl Proxy {
                 continue;
             }
             let goods = self.obtain(*listen, &mut sockets.offers).await?;
-            let door = Door::new(*listen, goods.listener).map_err(|error| AddressError::Listen { listen: *listen, error })?;
+            let door =
+                Door::new(*listen, goods.listener).map_err(|error| AddressError::Listen { listen: *listen, error })?;
             sockets.doors.push(door);
             arrived.extend(goods.clients.into_iter().map(|client| (*listen, client)));
         }
@@ -123,8 +125,14 @@ impl Proxy {
         let mut parked = self.empty_table().await;
         for door in std::mem::take(&mut sockets.doors) {
             let listen = door.listen;
-            let listener = door.into_listener().await.map_err(|error| AddressError::Listen { listen, error })?;
-            let clients = parked.extract_if(.., |parked| parked.listen == listen).filter_map(client).collect();
+            let listener = door
+                .into_listener()
+                .await
+                .map_err(|error| AddressError::Listen { listen, error })?;
+            let clients = parked
+                .extract_if(.., |parked| parked.listen == listen)
+                .filter_map(client)
+                .collect();
             sockets.offers.push(self.offer(listen, Goods { listener, clients }));
         }
         self.change(Holding::Dropped, AddressEvent::Dropped);
@@ -180,15 +188,26 @@ impl Proxy {
                 return Ok(goods);
             }
             match listen::bind(listen, self.context.config.backlog) {
-                Ok(listener) => return Ok(Goods { listener, clients: Vec::new() }),
+                Ok(listener) => {
+                    return Ok(Goods {
+                        listener,
+                        clients: Vec::new(),
+                    });
+                }
                 Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                     return Err(AddressError::Listen { listen, error });
                 }
                 Err(_) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
                 Err(_) => {
                     return Err(match asked {
-                        Err(error) => AddressError::Handover { listen, error: error.to_string() },
-                        Ok(_) => AddressError::InUse { listen, holder: listen::holder(listen) },
+                        Err(error) => AddressError::Handover {
+                            listen,
+                            error: error.to_string(),
+                        },
+                        Ok(_) => AddressError::InUse {
+                            listen,
+                            holder: listen::holder(listen),
+                        },
                     });
                 }
             }
@@ -197,7 +216,9 @@ impl Proxy {
 
     async fn ask(&self, listen: SocketAddr) -> io::Result<Option<Goods>> {
         let parties = self.parties(listen);
-        tokio::task::spawn_blocking(move || handover::ask(&parties)).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || handover::ask(&parties))
+            .await
+            .map_err(io::Error::other)?
     }
 
     fn open(&self, sockets: &mut Sockets) {
@@ -209,10 +230,20 @@ impl Proxy {
     }
 
     fn receive(&self, listen: SocketAddr, client: Client) {
-        let stream = client.stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.stream));
+        let stream = client
+            .stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(client.stream));
         // The stream of a client that is gone already may fail here; there is nobody to tell.
         if let Ok(stream) = stream {
-            door::begin(stream, client.address, listen, client.history, &self.table, &self.context);
+            door::begin(
+                stream,
+                client.address,
+                listen,
+                client.history,
+                &self.table,
+                &self.context,
+            );
         }
     }
 
@@ -234,7 +265,11 @@ impl Proxy {
     }
 
     fn parties(&self, listen: SocketAddr) -> Parties {
-        Parties { listen, service: self.service.to_string(), host: self.host.to_string() }
+        Parties {
+            listen,
+            service: self.service.to_string(),
+            host: self.host.to_string(),
+        }
     }
 
     fn change(&self, to: Holding, event: AddressEvent) {
@@ -246,11 +281,20 @@ impl Proxy {
 
 fn client(parked: Parked) -> Option<Client> {
     let stream = parked.stream.into_std().ok()?;
-    Some(Client { stream, address: parked.client, history: parked.history })
+    Some(Client {
+        stream,
+        address: parked.client,
+        history: parked.history,
+    })
 }
 
 fn check(config: &ProxyConfig, service: &ServiceName) -> Result<(), AddressError> {
-    let refuse = |problem: String| Err(AddressError::Config { service: service.to_string(), problem });
+    let refuse = |problem: String| {
+        Err(AddressError::Config {
+            service: service.to_string(),
+            problem,
+        })
+    };
     if config.listen.is_empty() {
         return refuse("listen is empty: name at least one address like 127.0.0.1:7001".to_owned());
     }
@@ -262,7 +306,16 @@ fn check(config: &ProxyConfig, service: &ServiceName) -> Result<(), AddressError
             return refuse(format!("{listen} is listed twice"));
         }
         if *listen == config.server {
-            return refuse(format!("{listen} is both where clients connect and the server: give the server its own port"));
+            return refuse(format!(
+                "{listen} is both where clients connect and the server: give the server its own port"
+            ));
+        }
+        if listen.port() < privilege::first_unprivileged_port() && !privilege::has(NET_BIND_SERVICE) {
+            let what = "listening on a port below net.ipv4.ip_unprivileged_port_start";
+            return Err(AddressError::Privilege {
+                what,
+                capability: NET_BIND_SERVICE.name,
+            });
         }
     }
     Ok(())

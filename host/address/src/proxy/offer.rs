@@ -24,11 +24,24 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    pub(super) fn start(parties: Parties, goods: Goods, linger: Duration, events: broadcast::Sender<AddressEvent>) -> Self {
+    pub(super) fn start(
+        parties: Parties,
+        goods: Goods,
+        linger: Duration,
+        events: broadcast::Sender<AddressEvent>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let listen = parties.listen;
         let until = Instant::now() + linger;
-        let task = tokio::spawn(Offering { parties, events, until, stopped }.run(goods));
+        let task = tokio::spawn(
+            Offering {
+                parties,
+                events,
+                until,
+                stopped,
+            }
+            .run(goods),
+        );
         Offer { listen, stop, task }
     }
 
@@ -76,7 +89,11 @@ impl Offering {
             };
             match result {
                 Ok(to) => {
-                    let _ = self.events.send(AddressEvent::Passed { listen: self.parties.listen, to, connections });
+                    let _ = self.events.send(AddressEvent::Passed {
+                        listen: self.parties.listen,
+                        to,
+                        connections,
+                    });
                     return None;
                 }
                 Err(error) => self.report(&error),
@@ -149,7 +166,10 @@ impl Offering {
     }
 
     fn report(&self, error: &io::Error) {
-        let event = AddressEvent::OfferFailed { listen: self.parties.listen, error: error.to_string() };
+        let event = AddressEvent::OfferFailed {
+            listen: self.parties.listen,
+            error: error.to_string(),
+        };
         let _ = self.events.send(event);
     }
 }

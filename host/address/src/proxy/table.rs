@@ -65,7 +65,10 @@ impl FlowTable {
         let account = Arc::new(Account::new(id, client, listen, history));
         lock(&self.flows).insert(id, account.clone());
         self.count.send_modify(|count| *count += 1);
-        Entry { table: self.clone(), account }
+        Entry {
+            table: self.clone(),
+            account,
+        }
     }
 
     pub(super) fn stage(&self) -> watch::Receiver<Stage> {
@@ -98,10 +101,16 @@ impl FlowTable {
     pub(super) async fn quiesce(&self, within: Duration) -> Quiet {
         let deadline = Instant::now() + within;
         loop {
-            let (quiet, busy): (Vec<_>, Vec<_>) = self.accounts().into_iter().partition(|account| account.quiesce_if_idle());
+            let (quiet, busy): (Vec<_>, Vec<_>) = self
+                .accounts()
+                .into_iter()
+                .partition(|account| account.quiesce_if_idle());
             if busy.is_empty() || Instant::now() >= deadline {
                 let busy = busy.iter().map(|account| account.snapshot()).collect();
-                return Quiet { quiesced: quiet.len(), busy };
+                return Quiet {
+                    quiesced: quiet.len(),
+                    busy,
+                };
             }
             tokio::time::sleep(LOOK_AGAIN.min(deadline - Instant::now())).await;
         }
@@ -144,7 +153,12 @@ impl Entry {
     /// The flow has no server and the stage is [`Stage::Leaving`]: keep its client for whoever comes next.
     pub(super) fn park(self, stream: TcpStream) {
         let account = &self.account;
-        let parked = Parked { stream, client: account.client, listen: account.listen, history: account.history() };
+        let parked = Parked {
+            stream,
+            client: account.client,
+            listen: account.listen,
+            history: account.history(),
+        };
         lock(&self.table.parked).push(parked);
     }
 }

@@ -1,6 +1,8 @@
 //! What the proxy's tests share: real servers and clients on loopback, each on a port of its own.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod lan;
+
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +20,17 @@ pub fn free() -> SocketAddr {
 }
 
 pub fn config(listen: SocketAddr, server: SocketAddr) -> ProxyConfig {
-    ProxyConfig { take_patience: Duration::from_secs(2), ..ProxyConfig::new(vec![listen], server) }
+    ProxyConfig {
+        take_patience: Duration::from_secs(2),
+        ..ProxyConfig::new(vec![listen], server)
+    }
 }
 
 pub async fn address(config: ProxyConfig, host: &str) -> Address {
     let service = ServiceName::new("web").unwrap();
-    Address::new(AddressConfig::Proxy(config), service, HostName::new(host).unwrap()).await.unwrap()
+    Address::new(AddressConfig::Proxy(config), service, HostName::new(host).unwrap())
+        .await
+        .unwrap()
 }
 
 /// A server that answers each line with its own name and the line.
@@ -77,7 +84,10 @@ pub struct Lines {
 
 impl Lines {
     pub fn new(stream: TcpStream) -> Self {
-        Lines { stream, kept: Vec::new() }
+        Lines {
+            stream,
+            kept: Vec::new(),
+        }
     }
 
     pub async fn connect(to: SocketAddr) -> Self {

@@ -1,0 +1,279 @@
+//! Keeps addresses where they were put: announces them, puts them back when somebody removes them, and reports
+//! whoever else uses them. Runs from `take` until `drop_address`.
+//!
+//! Invariant: it only ever adds addresses; after `stop` has returned it adds none.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::frames::{self, Link};
+use super::kernel::{Changes, Interface, Kernel};
+use super::wire::Wire;
+use crate::{AddressEvent, VipConfig};
+
+/// The running keeper of one service's addresses.
+pub(super) struct Keeper {
+    stop: oneshot::Sender<()>,
+    announce: mpsc::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts keeping addresses that were just put in place, and announces them at once.
+    pub(super) fn start(
+        config: VipConfig,
+        interface: Interface,
+        kernel: Arc<Kernel>,
+        events: broadcast::Sender<AddressEvent>,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (announce, asked) = mpsc::channel(1);
+        let mut round = Round {
+            wire: None,
+            announcement: 0,
+            next_announcement: None,
+            running: interface.up && interface.running,
+            failing: HashMap::new(),
+            reported: HashMap::new(),
+            config,
+            kernel,
+            events,
+        };
+        let changes = Changes::subscribe()?;
+        round.open_wire();
+        round.announce_afresh();
+        let task = tokio::spawn(round.run(changes, asked, stopped));
+        Ok(Keeper { stop, announce, task })
+    }
+
+    /// Announces again, from the beginning.
+    pub(super) fn announce(&self) {
+        // A full queue means that it is about to be done.
+        let _ = self.announce.try_send(());
+    }
+
+    pub(super) async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+struct Round {
+    config: VipConfig,
+    kernel: Arc<Kernel>,
+    events: broadcast::Sender<AddressEvent>,
+    wire: Option<Wire>,
+    /// How many of [`ANNOUNCEMENTS`] are made.
+    announcement: usize,
+    next_announcement: Option<Instant>,
+    running: bool,
+    /// The addresses that can't be put back, with the error that was reported.
+    failing: HashMap<IpAddr, String>,
+    /// When which duplicate was reported last.
+    reported: HashMap<(IpAddr, Link), Instant>,
+}
+
+impl Round {
+    async fn run(mut self, mut changes: Changes, mut asked: mpsc::Receiver<()>, mut stopped: oneshot::Receiver<()>) {
+        let mut look = Instant::now() + LOOK;
+        loop {
+            let next = self.next_announcement;
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return,
+                Some(()) = asked.recv() => self.announce_afresh(),
+                () = sleep_until(next.unwrap_or(look)), if next.is_some() => self.announce(),
+                () = changes.next() => self.reconcile().await,
+                () = sleep_until(look) => {
+                    look = Instant::now() + LOOK;
+                    self.reconcile().await;
+                    self.probe();
+                }
+                claim = claim(self.wire.as_ref()) => match claim {
+                    Ok((ip, link)) => self.claimed(ip, link),
+                    Err(_) => {
+                        // The interface went away or down; the next look opens it again.
+                        self.wire = None;
+                        sleep(BREATH).await;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Puts back what is missing.
+    async fn reconcile(&mut self) {
+        let interface = match self.kernel.interface(&self.config.interface).await {
+            Ok(Some(interface)) => interface,
+            Ok(None) => {
+                self.wire = None;
+                return self.all_fail(format!("interface {} does not exist any more", self.config.interface));
+            }
+            Err(error) => return self.all_fail(error.to_string()),
+        };
+        self.note_link(interface);
+        let present = match self.kernel.addresses(interface.index).await {
+            Ok(present) => present,
+            Err(error) => return self.all_fail(error.to_string()),
+        };
+        let mut restored = false;
+        for address in self.config.addresses.clone() {
+            if present.contains(&address) {
+                self.failing.remove(&address.ip);
+                continue;
+            }
+            match self.kernel.add(interface.index, address).await {
+                Ok(()) => {
+                    restored = true;
+                    self.failing.remove(&address.ip);
+                    self.report(AddressEvent::Restored { address: address.ip });
+                }
+                Err(error) => self.fail(address.ip, error.to_string()),
+            }
+        }
+        if self.wire.is_none() && interface.running {
+            self.open_wire();
+        }
+        if restored {
+            self.announce_afresh();
+        }
+    }
+
+    fn note_link(&mut self, interface: Interface) {
+        let running = interface.up && interface.running;
+        if std::mem::replace(&mut self.running, running) != running {
+            self.report(AddressEvent::LinkChanged { up: running });
+            // The interface may be another one of the same name by now.
+            self.wire = None;
+            if running {
+                self.open_wire();
+                self.announce_afresh();
+            }
+        }
+    }
+
+    fn announce_afresh(&mut self) {
+        self.announcement = 0;
+        self.announce();
+    }
+
+    fn announce(&mut self) {
+        if let Some(wire) = &self.wire {
+            for address in &self.config.addresses {
+                let router = forwards(&self.config.interface);
+                let mut frames = frames::announcements(address.ip, wire.link(), router);
+                frames.push(frames::probe(address.ip, wire.link()));
+                if let Err(error) = frames.iter().try_for_each(|frame| wire.send(frame)) {
+                    let event = AddressEvent::AnnounceFails {
+                        address: address.ip,
+                        error: error.to_string(),
+                    };
+                    self.report(event);
+                }
+            }
+        }
+        self.next_announcement = ANNOUNCEMENTS
+            .get(self.announcement)
+            .map(|pause| Instant::now() + *pause);
+        self.announcement += 1;
+    }
+
+    /// Makes another owner show itself.
+    fn probe(&self) {
+        if let Some(wire) = &self.wire {
+            for address in &self.config.addresses {
+                // A failure here is the link's, and reported as such.
+                let _ = wire.send(&frames::probe(address.ip, wire.link()));
+            }
+        }
+    }
+
+    /// Somebody else says that it has an address.
+    fn claimed(&mut self, ip: IpAddr, link: Link) {
+        if !self.config.addresses.iter().any(|address| address.ip == ip) {
+            return;
+        }
+        let now = Instant::now();
+        self.reported.retain(|_, at| now - *at < QUIET_ABOUT_DUPLICATE);
+        if self.reported.len() < MOST_DUPLICATES && !self.reported.contains_key(&(ip, link)) {
+            self.reported.insert((ip, link), now);
+            self.report(AddressEvent::DuplicateSeen { address: ip, link });
+            // Neighbours have just been told otherwise.
+            self.announce_afresh();
+        }
+    }
+
+    fn open_wire(&mut self) {
+        let with_ipv6 = self.config.addresses.iter().any(|address| address.ip.is_ipv6());
+        match Wire::open(&self.config.interface, with_ipv6) {
+            Ok(wire) => self.wire = wire,
+            Err(error) => {
+                for address in &self.config.addresses {
+                    self.report(AddressEvent::AnnounceFails {
+                        address: address.ip,
+                        error: error.to_string(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn all_fail(&mut self, error: String) {
+        for address in self.config.addresses.clone() {
+            self.fail(address.ip, error.clone());
+        }
+    }
+
+    fn fail(&mut self, address: IpAddr, error: String) {
+        if self
+            .failing
+            .insert(address, error.clone())
+            .is_none_or(|before| before != error)
+        {
+            self.report(AddressEvent::RestoreFails { address, error });
+        }
+    }
+
+    fn report(&self, event: AddressEvent) {
+        let _ = self.events.send(event);
+    }
+}
+
+async fn claim(wire: Option<&Wire>) -> io::Result<(IpAddr, Link)> {
+    match wire {
+        Some(wire) => wire.claim().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this host is a router on the interface; neighbours that are told otherwise would forget it as a router.
+fn forwards(interface: &str) -> bool {
+    let path = format!("/proc/sys/net/ipv6/conf/{interface}/forwarding");
+    fs::read_to_string(path).is_ok_and(|text| text.trim() != "0")
+}
+
+/// Pauses after each announcement: three at once, since a frame may be lost, then for neighbours that were slow or away.
+const ANNOUNCEMENTS: [Duration; 6] = [
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+];
+/// Between looks whether everything is in place, in case that the kernel's notice of a change was lost.
+const LOOK: Duration = Duration::from_secs(5);
+/// A duplicate repeats itself; defending an address more often than this is a storm (RFC 5227, 2.4).
+const QUIET_ABOUT_DUPLICATE: Duration = Duration::from_secs(10);
+/// A flood of invented duplicates must not fill memory or journal.
+const MOST_DUPLICATES: usize = 16;
+/// Between attempts on an interface that fails.
+const BREATH: Duration = Duration::from_millis(100);

@@ -1,0 +1,2 @@
+//! Placeholder main, replaced below.
+fn main() {}
