@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 # The plugins are built for WebAssembly: a folder of their own keeps the two builds from undoing each other.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export PLUGINS_TARGET_DIR ?= $(CURDIR)/plugins/target
 DEMO_FOLDER ?= $(CURDIR)/.demo
 BIN := $(CARGO_TARGET_DIR)/debug
 
@@ -42,7 +43,7 @@ build: plugins web ## The daemon, the demo, the plugins, the page
 
 .PHONY: plugins
 plugins: ## The plugins, as WebAssembly components, into plugins/dist
-	@plugins/build
+	@CARGO_TARGET_DIR="$(PLUGINS_TARGET_DIR)" plugins/build
 
 .PHONY: web
 web: ## The page, into the folder from which the daemon embeds it

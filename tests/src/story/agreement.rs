@@ -62,7 +62,7 @@ pub fn disagreements(lines: &[JournalLine], service: &str, round: &str) -> Vec<S
         before = Some(found);
     }
     let served = lines.iter().find(|line| line.step == "serving");
-    if let Some(served) = served.filter(|served| served.term <= released_term(&lines, first)) {
+    if let Some(served) = served.filter(|served| served.term.value <= released_term(&lines, first)) {
         wrong.push(format!(
             "{service}: serves with term {}, which is not above the released one",
             served.term.text
@@ -72,16 +72,9 @@ pub fn disagreements(lines: &[JournalLine], service: &str, round: &str) -> Vec<S
 }
 
 /// The term under which the first served last.
-fn released_term(lines: &[&JournalLine], first: &str) -> crate::cluster::Term {
-    let held = lines
-        .iter()
-        .filter(|line| line.host == first && line.step == "drain-started");
-    held.map(|line| line.term.clone())
-        .next()
-        .unwrap_or(crate::cluster::Term {
-            value: 0,
-            text: "0".into(),
-        })
+fn released_term(lines: &[&JournalLine], first: &str) -> u64 {
+    let drained = lines.iter().find(|line| line.host == first && line.step == "drain-started");
+    drained.map_or(0, |line| line.term.value)
 }
 
 #[cfg(test)]
