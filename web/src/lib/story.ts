@@ -6,6 +6,11 @@ import type { JournalLine, Takeover, TakeoverView } from "./wire";
 
 /** Lines without a round (verdicts, stay-down, cure) this long before the start still belong to the story. */
 const BEFORE_MS = 30_000;
+/** Steps after the round: their lines have none. */
+const AFTERWARDS = new Set<StepKey>(["takeover", "stay-down", "cure"]);
+/** The line that ends the way back. */
+const BACK = "standing-by";
+const AFTER_DONE = new Set<StepKey>(["stay-down", "cure"]);
 
 export type Lane = "first" | "second";
 export type RowState = "done" | "running" | "waiting" | "stuck" | "not-reached" | "silent";
@@ -53,11 +58,12 @@ export function linesOf(takeover: Takeover, all: readonly JournalLine[], nextSta
 
 function isNear(line: JournalLine, takeover: Takeover, nextStartMs: number | null): boolean {
   if (nextStartMs !== null && line.at_ms >= nextStartMs) return false;
-  if (line.at_ms >= takeover.started_at_ms) return true;
+  if (line.at_ms >= takeover.started_at_ms) return AFTERWARDS.has(placeOf(line));
   return line.at_ms >= takeover.started_at_ms - BEFORE_MS && placeOf(line) === "monitor" && isSetback(line);
 }
 
-export function tell(takeover: Takeover, lines: readonly JournalLine[], now: TakeoverView | null): Story {
+/** `isLast`: the service has not moved again since. */
+export function tell(takeover: Takeover, lines: readonly JournalLine[], now: TakeoverView | null, isLast: boolean): Story {
   const startMs = lines.find((line) => line.round === takeover.id)?.at_ms ?? takeover.started_at_ms;
   const happenings = lines.map((line) => ({
     line,
@@ -67,7 +73,7 @@ export function tell(takeover: Takeover, lines: readonly JournalLine[], now: Tak
   }));
   const reached = happenings.filter((h) => h.line.round === takeover.id || h.offsetMs >= 0);
   const furthest = Math.max(0, ...reached.map((h) => indexOf(placeOf(h.line))), now ? indexOf(placeOfWork(now.step) ?? "monitor") : 0);
-  const rows = STEPS.map((step, index) => rowOf(step, index, happenings, furthest, takeover));
+  const rows = STEPS.map((step, index) => rowOf(step, index, happenings, furthest, takeover, isLast));
   const at = (name: string): number | null => happenings.find((h) => h.line.step === name && h.line.round === takeover.id)?.offsetMs ?? null;
   return {
     rows,
@@ -87,12 +93,12 @@ function laneOf(line: JournalLine, takeover: Takeover): Lane {
 
 const indexOf = (key: StepKey): number => STEPS.findIndex((step) => step.key === key);
 
-function rowOf(step: Step, index: number, happenings: Happening[], furthest: number, takeover: Takeover): Row {
+function rowOf(step: Step, index: number, happenings: Happening[], furthest: number, takeover: Takeover, isLast: boolean): Row {
   const mine = happenings.filter((h) => placeOf(h.line) === step.key);
   return {
     step,
     number: index + 1,
-    state: stateOf(index, mine.length > 0, furthest, takeover),
+    state: takeover.state === "done" && AFTER_DONE.has(step.key) ? stateAfterwards(step.key, happenings, isLast) : stateOf(index, mine.length > 0, furthest, takeover),
     first: mine.filter((h) => h.lane === "first"),
     second: mine.filter((h) => h.lane === "second"),
     fromMs: mine[0]?.offsetMs ?? null,
@@ -108,6 +114,16 @@ function stateOf(index: number, written: boolean, furthest: number, takeover: Ta
   if (index < furthest) return written || index === 0 ? "done" : "silent";
   if (index === furthest) return "running";
   return "waiting";
+}
+
+/** Once the second serves, the way back has its own pace, and may be cut short by the next takeover. */
+function stateAfterwards(key: StepKey, happenings: Happening[], isLast: boolean): RowState {
+  const has = (place: StepKey): boolean => happenings.some((h) => placeOf(h.line) === place);
+  const isBack = happenings.some((h) => h.lane === "first" && h.line.step === BACK && h.offsetMs > 0);
+  if (isBack || (key === "stay-down" && has("cure"))) return has(key) ? "done" : "silent";
+  if (!isLast) return has(key) ? "done" : "not-reached";
+  if (key === "stay-down") return "running";
+  return has(key) ? "running" : "waiting";
 }
 
 function clockGap(happenings: Happening[]): number {

@@ -4,7 +4,7 @@
 // called old, and two hosts that disagree are shown as disagreeing.
 
 import type { Tone } from "./words";
-import { length, list, ROLES } from "./words";
+import { ago, list, ROLES } from "./words";
 import type { HostView, ServiceView, TakeoverView, Term } from "./wire";
 
 /** A word older than this is not taken for the present state. */
@@ -116,7 +116,7 @@ function activeNote(word: Word, takeover: TakeoverView | null): string {
 }
 
 function oldWord(word: Word): Headline {
-  const age = word.ageMs === null ? "at an unknown time" : `${length(word.ageMs)} ago`;
+  const age = word.ageMs === null ? "at an unknown time" : ago(word.ageMs);
   const because = word.reachable ? "Its word is old." : "It can't be heard now: it may serve, or be down.";
   return { tone: "odd", big: `${word.host}?`, small: `Last said ${age} that it serves. ${because}`, isHost: true };
 }
@@ -144,7 +144,7 @@ function disagreementsOf(words: Word[], takeover: TakeoverView | null): Disagree
 
   const serving = heard.filter((word) => word.view.serves);
   if (serving.length > 1) {
-    const ages = serving.map((word) => `${word.host} ${word.ageMs === null ? "at an unknown time" : `${length(word.ageMs)} ago`}`);
+    const ages = serving.map((word) => `${word.host} (${word.ageMs === null ? "at an unknown time" : ago(word.ageMs)})`);
     say(`More than one host said that it serves: ${list(ages)}. One of the words may be old; look at both servers.`, serving.every(isPresent));
   }
   const holding = heard.filter((word) => word.view.held_term);
@@ -160,7 +160,7 @@ function disagreementsOf(words: Word[], takeover: TakeoverView | null): Disagree
     for (const peer of word.view.peers) {
       const other = heard.find((candidate) => candidate.host === peer.host);
       if (!other) continue;
-      if (peer.connected && isPresent(other) && peer.ready !== other.view.ready && !takeover) {
+      if (peer.connected && isPresent(other) && !other.view.held_term && peer.ready !== other.view.ready && !takeover) {
         say(`${word.host} takes ${peer.host} for ${peer.ready ? "ready" : "not ready"}; ${peer.host} says that it is ${other.view.ready ? "ready" : "not ready"}.`);
       }
       const back = other.view.peers.find((candidate) => candidate.host === word.host);

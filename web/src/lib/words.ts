@@ -65,28 +65,28 @@ export const OUTCOMES: Record<Outcome | "unsettled", Saying> = {
   unsettled: { word: "Not settled yet", tone: "odd", icon: "odd", means: "The second has not said yet what becomes of it." },
 };
 
-/** What each timer waits for; a timer with no entry is shown by its name. */
+/** What follows when each timer ends, after "until"; a timer with no entry is shown by its name. */
 export const TIMERS: Record<string, string> = {
-  hello: "says hello again to hosts not heard",
-  diagnosis: "gives up the diagnosis and reports what is known",
-  answer: "gives up waiting for the candidate's answer",
-  retry: "asks the candidates again",
+  hello: "it says hello again to hosts not heard",
+  diagnosis: "it reports what is known, without a diagnosis",
+  answer: "it gives up waiting for the candidate's answer",
+  retry: "it tries again",
   "shutdown-within": "the server must be down, whoever answers",
-  assessment: "gives up its own assessment",
-  offer: "forgets an offer whose holder says no more",
+  assessment: "it gives up its own assessment",
+  offer: "it forgets an offer whose holder says no more",
   drain: "the drain must be over",
-  compilation: "gives up waiting for the compilation to be stored",
-  "compilation-resend": "sends the compilation again",
-  stop: "stops the server by force",
-  release: "sends the release again",
-  serve: "gives up this attempt to serve",
-  "stay-down": "repeats the stay-down order",
-  observe: "looks whether the server stays as it must be",
-  hold: "the probes have been healthy for long enough",
+  compilation: "it gives up waiting for the compilation to be stored",
+  "compilation-resend": "it sends the compilation again",
+  stop: "it stops the server by force",
+  release: "it sends the release again",
+  serve: "it gives up this attempt to serve",
+  "stay-down": "it repeats the stay-down order",
+  observe: "it looks whether the server stays as it must be",
+  hold: "the probes were healthy for long enough",
   silence: "the active host counts as silent",
-  giveback: "gives the service home",
-  fence: "gives up waiting for fences",
-  reboot: "gives up waiting for the reboot command",
+  giveback: "it gives the service home",
+  fence: "it gives up waiting for fences",
+  reboot: "it gives up waiting for the reboot command",
 };
 
 /** Timers of everyday life; they tick all the time and say nothing about trouble. */
@@ -121,6 +121,9 @@ export function length(ms: number): string {
   if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
 }
+
+/** How long ago; a second more or less is now. */
+export const ago = (ms: number): string => (ms < 1000 ? "just now" : `${length(ms)} ago`);
 
 /** A moment of a takeover: exact to the millisecond while that is readable. */
 export function precise(ms: number): string {
