@@ -5,19 +5,12 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderMap, StatusCode, header, request::Parts};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use understudy_protocol::ServiceName;
 
 use crate::problem::Answer;
 use crate::wire::Problem;
-
-impl IntoResponse for Box<Problem> {
-    fn into_response(self) -> Response {
-        (*self).into_response()
-    }
-}
 
 /// A body of JSON, with its bytes (for the digest of an `Idempotency-Key`). An empty body is `{}`.
 pub(crate) struct Body<T> {
@@ -29,14 +22,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Box<Problem>;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let is_json = is_json(request.headers());
+        let media_type = media_type(request.headers());
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(MAX_BODY_BYTES),
                 _ => Problem::malformed(format!("the body could not be read: {}", rejection.body_text())),
             })?;
-        if !bytes.is_empty() && !is_json {
+        // A form of another site always names its type, even when it is empty.
+        let is_json = media_type
+            .as_deref()
+            .map_or(bytes.is_empty(), |media_type| media_type == "application/json");
+        if !is_json {
             return Err(Box::new(Problem::media_type()));
         }
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
@@ -47,15 +44,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
     value
         .split(';')
         .next()
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+        .map(|media_type| media_type.trim().to_ascii_lowercase())
 }
 
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Answer<T> {

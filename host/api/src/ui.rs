@@ -27,13 +27,26 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         let allow = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
         return (allow, Problem::from_status(StatusCode::METHOD_NOT_ALLOWED)).into_response();
     }
-    let names_file = path.rsplit('/').next().is_some_and(|last| last.contains('.'));
+    let wanted_as_page = !path.starts_with(HASHED) && (!names_file(path) || wants_html(&headers));
     match (Files::get(path), Files::get(INDEX)) {
         (Some(file), _) if !path.is_empty() => send(path, file, &headers),
-        _ if names_file => Problem::from_status(StatusCode::NOT_FOUND).into_response(),
+        _ if !wanted_as_page => Problem::from_status(StatusCode::NOT_FOUND).into_response(),
         (_, Some(index)) => send(INDEX, index, &headers),
         (_, None) => placeholder(),
     }
+}
+
+/// Whether the path looks like a file's. Services may have dots in their names, so this alone decides nothing.
+fn names_file(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|last| last.contains('.'))
+}
+
+/// Whether somebody went to this address, as opposed to a page that loads a part of itself.
+fn wants_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|text| text.contains("text/html"))
 }
 
 fn send(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {

@@ -205,9 +205,10 @@ async fn carry_out(
     caller: Caller,
 ) -> Answer<Accepted> {
     let opens_round = matches!(order, Order::TakeOver { .. } | Order::Giveback { .. });
+    let before = rounds(&host.view().borrow(), service.as_str());
     host.order(service.clone(), order, caller).await?;
     let takeover = if opens_round {
-        round_of(host, &service).await
+        new_round(host, &service, &before).await
     } else {
         None
     };
@@ -224,26 +225,27 @@ async fn carry_out(
     })
 }
 
-/// The takeover's id: as soon as any host shows it.
-async fn round_of(host: &dyn Host, service: &ServiceName) -> Option<String> {
+/// The id of the takeover that an order opened: as soon as any host shows one that was not there before.
+async fn new_round(host: &dyn Host, service: &ServiceName, before: &[String]) -> Option<String> {
     let mut view = host.view();
     let mut seen = None;
-    let wait = view.wait_for(|hosts| {
-        seen = round_in(hosts, service.as_str());
+    let opened = view.wait_for(|hosts| {
+        seen = rounds(hosts, service.as_str())
+            .into_iter()
+            .find(|round| !before.contains(round));
         seen.is_some()
     });
-    let _waited = tokio::time::timeout(ROUND_WAIT, wait).await;
+    let _in_time = tokio::time::timeout(ROUND_WAIT, opened).await;
     seen
 }
 
-fn round_in(hosts: &[HostView], service: &str) -> Option<String> {
+/// The rounds that hosts within reach show for a service.
+fn rounds(hosts: &[HostView], service: &str) -> Vec<String> {
     let reachable = hosts.iter().filter(|host| host.me || host.reachable);
     let views = reachable
         .flat_map(|host| &host.services)
         .filter(|view| view.service == service);
-    views
-        .filter_map(|view| view.takeover.as_ref())
-        .find_map(|takeover| takeover.round.clone())
+    views.filter_map(|view| view.takeover.as_ref()?.round.clone()).collect()
 }
 
 fn kept_accepted(accepted: &Accepted) -> KeptAnswer {

@@ -2,7 +2,7 @@
 
 use hyper::{Method, StatusCode};
 
-use crate::support::{Reply, Served, served, served_with};
+use crate::support::{Reply, Served, raw, served, served_with};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 const TAKEOVER: &str = "/api/v1/services/redis/takeover";
@@ -128,6 +128,17 @@ async fn pages_of_others_give_no_orders() {
         assert_eq!(from("sec-fetch-site", site).await, 403, "{site}");
     }
     assert!(served.host.orders().is_empty());
+    let form = served.ask(Method::POST, "/api/v1/services/redis/cure");
+    let form = form
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send()
+        .await;
+    assert_eq!(
+        form.status.as_u16(),
+        415,
+        "what an old browser sends for a form, without an origin"
+    );
+    assert!(served.host.orders().is_empty());
     assert_eq!(from("origin", &own).await, 202);
     assert_eq!(from("sec-fetch-site", "same-origin").await, 202);
     assert_eq!(from("user-agent", "curl").await, 202);
@@ -170,6 +181,13 @@ async fn names_that_are_not_ours_are_not_answered_on_loopback() {
         StatusCode::OK,
         "load balancers send the service's own name"
     );
+}
+
+#[tokio::test]
+async fn tools_without_a_host_name_are_answered() {
+    let served = served().await;
+    let answer = raw(served.address, "GET /api/v1/hosts HTTP/1.0\r\n\r\n".to_owned()).await;
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
 }
 
 #[tokio::test]

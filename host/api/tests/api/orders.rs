@@ -7,9 +7,10 @@ use understudy_api::OrderError;
 use understudy_api::wire::TakeoverState;
 use understudy_protocol::{Cancel, Decline, HostName, Order, Refusal};
 
-use crate::support::{ROUND, Reply, served, takeover, takeover_view};
+use crate::support::{ROUND, Reply, raw, served, takeover, takeover_view};
 
 const TAKEOVER: &str = "/api/v1/services/redis/takeover";
+const CURE: &str = "/api/v1/services/redis/cure";
 
 fn host(name: &str) -> HostName {
     HostName::new(name).unwrap()
@@ -43,6 +44,34 @@ async fn a_takeover_is_accepted_and_can_be_followed() {
     let caller = served.host.orders.lock().unwrap()[0].2.clone();
     assert_eq!(caller.request_id, reply.header("x-request-id"));
     assert!(caller.address.unwrap().ip().is_loopback());
+}
+
+#[tokio::test]
+async fn the_round_before_is_not_taken_for_the_new_one() {
+    let served = served().await;
+    served
+        .host
+        .change_view(|view| view[1].services[0].takeover = Some(takeover_view("9f3a01c4-11")));
+    let view = served.host.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        view.change_view(|view| view[0].services[0].takeover = Some(takeover_view(ROUND)));
+    });
+    let reply = served.post("/api/v1/services/redis/giveback", "{}").await;
+    assert_eq!(reply.json()["takeover"], ROUND);
+}
+
+#[tokio::test]
+async fn an_order_under_way_is_answered_at_the_end() {
+    let mut served = served().await;
+    *served.host.order_delay.lock().unwrap() = Duration::from_millis(300);
+    let host = served.host.clone();
+    let address = served.address;
+    let order = tokio::spawn(raw(address, format!("POST {CURE} HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    served.stop();
+    assert!(order.await.unwrap().starts_with("HTTP/1.1 202"));
+    assert_eq!(host.orders().len(), 1);
 }
 
 #[tokio::test]

@@ -28,6 +28,26 @@ async fn the_page_answers_for_its_own_routes() {
 }
 
 #[tokio::test]
+async fn a_service_with_a_dot_in_its_name_has_a_page() {
+    let served = served().await;
+    let accept = async |path: &str, accept: &str| {
+        served
+            .ask(Method::GET, path)
+            .header("accept", accept)
+            .send()
+            .await
+            .status
+            .as_u16()
+    };
+    assert_eq!(
+        accept("/services/redis.main", "text/html,application/xhtml+xml,*/*;q=0.8").await,
+        200
+    );
+    assert_eq!(accept("/services/none.js", "*/*").await, 404);
+    assert_eq!(accept("/assets/none.js", "text/html").await, 404);
+}
+
+#[tokio::test]
 async fn nothing_outside_the_page_is_served() {
     let served = served().await;
     for path in [

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
 use understudy_api::wire::{
@@ -508,4 +509,13 @@ pub(crate) fn line(seq: u64) -> JournalLine {
         term: Term(5).into(),
         round: Some(ROUND.to_owned()),
     }
+}
+
+/// What a tool gets that writes its request by hand, until the server closes.
+pub(crate) async fn raw(address: SocketAddr, request: String) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _closed = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
 }
