@@ -3,9 +3,11 @@
 //! Both list the same listening address for a service; only the active one listens there. All that a host has lies in
 //! one folder named after it.
 
+mod bed;
 mod config;
 mod daemon;
 mod events;
+mod journals;
 mod rest;
 mod said;
 mod site;
@@ -18,9 +20,11 @@ use anyhow::{Context, Result};
 
 use crate::servers::{free_ports, run_to_end};
 
+pub use bed::{Bed, PATIENCE};
 pub use config::{Giveback, HostPorts, Ports, Wishes};
 pub use daemon::Daemon;
-pub use events::{Said, follow};
+pub use events::Said;
+pub use journals::Journals;
 pub use rest::{Problem, Rest};
 pub use said::{
     Compilation, Disposition, Fault, HostView, JournalLine, Refusal, RequestLine, ServiceView, StayDown, Takeover, Term,
@@ -200,24 +204,6 @@ impl Cluster {
             ready,
         )
         .await
-    }
-
-    /// Waits for a line of `host`'s journal after `after` that `is` wanted.
-    pub async fn wait_journal(
-        &self,
-        host: &str,
-        what: &str,
-        patience: Duration,
-        is: impl Fn(&JournalLine) -> bool,
-    ) -> Result<JournalLine> {
-        let rest = &self.host(host).rest;
-        let mut found = None;
-        let seen = async || {
-            found = rest.journal().await?.into_iter().rev().find(&is);
-            Ok(found.is_some())
-        };
-        wait_for(self, &format!("{host}'s journal says: {what}"), patience, seen).await?;
-        found.context("a line that was found")
     }
 
     /// What both hosts say, and the end of their logs: for the message of a condition that did not come about.

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::cluster::{Compilation, RequestLine};
+use anyhow::{Context, Result};
+
+use crate::cluster::{Cluster, Compilation, HOSTS, JournalLine, RequestLine};
 use crate::load::{Outcome, Recorder, Request, Service};
 
 /// What happens within this time of the drain's beginning can't be told apart: clocks are read to the millisecond, and
@@ -75,17 +77,43 @@ impl fmt::Display for Account {
     }
 }
 
-/// The moments of a drain, in milliseconds since the Unix epoch, as the hosts' journals have them.
+/// The moments of a drain, in milliseconds since the Unix epoch, as the first's journal has them.
 #[derive(Debug, Clone, Copy)]
-pub struct Drain {
-    /// The first began to drain.
-    pub began_ms: u64,
-    /// The first's server was gone.
-    pub stopped_ms: u64,
+struct Drain {
+    began_ms: u64,
+    stopped_ms: u64,
 }
 
-/// Compares one compilation with the record.
-pub fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain, recorder: &Recorder) -> Account {
+/// Compares the second's copy of a released round's compilation with the clients' record: it is what is left when the
+/// first is gone.
+pub async fn account_for(
+    cluster: &Cluster,
+    lines: &[JournalLine],
+    service: &str,
+    round: &str,
+    recorder: &Recorder,
+) -> Result<Account> {
+    let of_round = |step: &str| {
+        let is = |l: &&JournalLine| l.service == service && l.round.as_deref() == Some(round) && l.step == step;
+        lines
+            .iter()
+            .find(is)
+            .with_context(|| format!("no host wrote `{step}` of round {round} of {service}"))
+    };
+    let (began, stopped) = (of_round("drain-started")?, of_round("server-stopped")?);
+    let drain = Drain {
+        began_ms: began.at_ms,
+        stopped_ms: stopped.at_ms,
+    };
+    let second = if began.host == HOSTS[0] { HOSTS[1] } else { HOSTS[0] };
+    let rest = &cluster.host(second).rest;
+    let compilations = rest.compilations(service).await?;
+    let compilation = compilations.iter().find(|c| c.round == round);
+    let compilation = compilation.with_context(|| format!("{second} has no compilation of round {round}"))?;
+    Ok(account_of(compilation, &rest.requests(round).await?, drain, recorder))
+}
+
+fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain, recorder: &Recorder) -> Account {
     let service = if compilation.service == "redis" {
         Service::Redis
     } else {

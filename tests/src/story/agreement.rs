@@ -73,7 +73,9 @@ pub fn disagreements(lines: &[JournalLine], service: &str, round: &str) -> Vec<S
 
 /// The term under which the first served last.
 fn released_term(lines: &[&JournalLine], first: &str) -> u64 {
-    let drained = lines.iter().find(|line| line.host == first && line.step == "drain-started");
+    let drained = lines
+        .iter()
+        .find(|line| line.host == first && line.step == "drain-started");
     drained.map_or(0, |line| line.term.value)
 }
 

@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::time::{Instant, timeout};
 
-use super::account::{Drain, account_of};
+use super::account::account_for;
 use super::agreement::disagreements;
 use super::checks::Checks;
-use super::follower::Follower;
 use super::teller::Teller;
-use crate::cluster::{Cluster, HOSTS, JournalLine, SERVICES, Said};
+use crate::cluster::{Cluster, HOSTS, JournalLine, Journals, SERVICES, Said};
 use crate::load::{Load, Plan, Recorder, RedisPlan, Report, Service, WebPlan, read_back};
 use crate::servers::{is_root, limit_file_size};
 
@@ -32,13 +31,13 @@ struct Stage<'a> {
     cluster: &'a Cluster,
     teller: &'a Teller,
     checks: &'a mut Checks,
-    follower: Follower,
+    journals: Journals,
     load: Load,
 }
 
 pub(crate) async fn play(cluster: &mut Cluster, teller: &mut Teller, checks: &mut Checks) -> Result<()> {
     hosts_start(cluster, teller).await?;
-    let follower = Follower::start(cluster);
+    let journals = Journals::follow(cluster);
     cluster.bootstrap(&SERVICES).await?;
     let ports = cluster.ports();
     let plan = Plan {
@@ -50,7 +49,7 @@ pub(crate) async fn play(cluster: &mut Cluster, teller: &mut Teller, checks: &mu
         cluster,
         teller,
         checks,
-        follower,
+        journals,
         load,
     };
     stage.clients_ask().await?;
@@ -137,7 +136,7 @@ impl Stage<'_> {
             let is = |line: &&JournalLine| {
                 line.service == *service && line.step == "fault-indicated" && line.host == HOSTS[0]
             };
-            let found = self.follower.lines().iter().find(is).map(|line| line.detail.clone());
+            let found = self.journals.lines().iter().find(is).map(|line| line.detail.clone());
             let detail = found
                 .clone()
                 .unwrap_or_else(|| "no such step in alpha's journal".to_owned());
@@ -224,13 +223,13 @@ impl Stage<'_> {
             cluster,
             teller,
             checks,
-            mut follower,
+            mut journals,
             load,
         } = self;
         teller.chapter("What clients saw", &[]);
         let recorder = load.finish().await;
         // Dispositions and the last steps are written while the load ends.
-        while let Ok(Some((host, said))) = timeout(Duration::from_millis(500), follower.next()).await {
+        while let Ok(Some((host, said))) = timeout(Duration::from_millis(500), journals.next()).await {
             tell(teller, host, said);
         }
         let report = Report::of(&recorder);
@@ -242,7 +241,7 @@ impl Stage<'_> {
             cluster,
             teller,
             checks,
-            lines: follower.lines(),
+            lines: journals.lines(),
         }
         .accounts(&recorder)
         .await
@@ -251,7 +250,7 @@ impl Stage<'_> {
     /// Tells what happens meanwhile.
     async fn tell_for(&mut self, duration: Duration) -> Result<()> {
         let end = Instant::now() + duration;
-        while let Ok(said) = tokio::time::timeout_at(end, self.follower.next()).await {
+        while let Ok(said) = tokio::time::timeout_at(end, self.journals.next()).await {
             let Some((host, said)) = said else {
                 bail!("the hosts' events can't be followed any more")
             };
@@ -263,8 +262,8 @@ impl Stage<'_> {
     /// Tells what happens until it is enough.
     async fn tell_until(&mut self, what: &str, enough: &dyn Fn(&[JournalLine]) -> bool) -> Result<()> {
         let end = Instant::now() + PATIENCE;
-        while !enough(self.follower.lines()) {
-            match tokio::time::timeout_at(end, self.follower.next()).await {
+        while !enough(self.journals.lines()) {
+            match tokio::time::timeout_at(end, self.journals.next()).await {
                 Ok(Some((host, said))) => tell(self.teller, host, said),
                 Ok(None) => bail!("the hosts' events can't be followed any more"),
                 Err(_) => {
@@ -317,24 +316,7 @@ impl Closing<'_> {
     }
 
     async fn account(&mut self, service: &str, round: &str, recorder: &Recorder) -> Result<()> {
-        let of_round = |step: &str| {
-            let is = |l: &&JournalLine| l.service == service && l.round.as_deref() == Some(round) && l.step == step;
-            self.lines.iter().find(is)
-        };
-        let began = of_round("drain-started").context("a released round has drained")?;
-        let stopped = of_round("server-stopped").context("a released round has stopped its server")?;
-        let drain = Drain {
-            began_ms: began.at_ms,
-            stopped_ms: stopped.at_ms,
-        };
-        // The second's copy: it is what is left when the first is gone.
-        let second = if began.host == HOSTS[0] { HOSTS[1] } else { HOSTS[0] };
-        let rest = &self.cluster.host(second).rest;
-        let compilations = rest.compilations(service).await?;
-        let compilation = compilations.iter().find(|c| c.round == round);
-        let compilation = compilation.with_context(|| format!("{second} has no compilation of round {round}"))?;
-        let requests = rest.requests(round).await?;
-        let account = account_of(compilation, &requests, drain, recorder);
+        let account = account_for(self.cluster, self.lines, service, round, recorder).await?;
         self.teller.account(&account);
         let mut detail = format!(
             "{} listed, {} without a disposition; {} surely under way, {} of them not listed",

@@ -12,7 +12,6 @@ mod account;
 mod agreement;
 mod chapters;
 mod checks;
-mod follower;
 mod teller;
 
 use std::path::PathBuf;
@@ -22,7 +21,7 @@ use anyhow::{Context, Result};
 use crate::cluster::{Built, Cluster, Giveback, HostPorts, Ports, SERVICES, Wishes};
 use crate::servers::{Guard, sweep};
 
-pub use account::{Account, account_of};
+pub use account::{Account, account_for};
 pub use agreement::disagreements;
 pub use checks::Checks;
 
