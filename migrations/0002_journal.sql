@@ -37,6 +37,7 @@ CREATE TABLE service_state (
     stay_down_since_ms       INTEGER,
     givebacks                INTEGER NOT NULL,
     updated_at_ms            INTEGER NOT NULL,
+    CHECK (held_term IS NULL OR grant_term IS NULL),  -- the right to serve is one token: held, or given away
     CHECK ((tenure_served IS NULL) = (tenure_resolved IS NULL)),
     CHECK ((grant_term IS NULL) = (grant_to IS NULL)),
     CHECK ((grant_term IS NULL) = (grant_round IS NULL)),

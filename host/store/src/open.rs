@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use crate::{Retention, StoreError};
 
@@ -182,7 +184,11 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
     pool(1)
-        .connect_with(options(path).pragma("cache_size", WRITER_CACHE))
+        .connect_with(
+            options(path)
+                .pragma("cache_size", WRITER_CACHE)
+                .auto_vacuum(SqliteAutoVacuum::Incremental),
+        )
         .await
         .map_err(|e| StoreError::from_sql(path, e))
 }

@@ -2,11 +2,16 @@
 //! disposition.
 //!
 //! Invariants: a page is one transaction; a million requests are never in memory at once; no transaction is longer
-//! than a page, so that the journal is never kept waiting.
+//! than a page, so that the journal is never kept waiting. A page goes to SQLite as one JSON array and one statement:
+//! a statement a row costs ten times as much, most of it between threads.
 
+use sqlx::SqliteConnection;
 use understudy_protocol::{Disposition, Outcome, RequestState, RequestStatus, RoundId};
 
-use crate::sql::{RequestRow, disposition_from_sql, outcome_to_sql, request_state_to_sql, round_to_sql};
+use crate::sql::{
+    RequestRow, disposition_from_sql, dispositions_to_sql, outcome_to_sql, request_state_to_sql, requests_to_sql,
+    round_to_sql,
+};
 use crate::{Store, StoreError};
 
 /// A request with what became of it.
@@ -56,20 +61,9 @@ impl Store {
     pub async fn put_requests(&self, round: RoundId, page: &[RequestStatus]) -> Result<(), StoreError> {
         let compilation = self.compilation_id(round).await?;
         let mut write = self.write().await?;
-        let mut changed = 0;
-        for request in page {
-            changed += self.put_request(write.on(), compilation, request).await?;
-        }
+        let changed = self.put_page(write.on(), compilation, page).await?;
         if changed > 0 {
-            sqlx::query!(
-                "UPDATE compilations SET revision = revision + 1, sealed_at_ms = NULL, sealed_count = NULL,
-                     sealed_digest = NULL, resolved_at_ms = NULL
-                 WHERE id = ?1",
-                compilation
-            )
-            .execute(write.on())
-            .await
-            .map_err(|e| self.broken(e))?;
+            self.unseal(write.on(), compilation).await?;
         }
         write.commit().await
     }
@@ -80,19 +74,7 @@ impl Store {
     /// [`StoreError::NoCompilation`], or when the store can't be written.
     pub async fn clear_requests(&self, round: RoundId) -> Result<(), StoreError> {
         let compilation = self.compilation_id(round).await?;
-        let mut write = self.write().await?;
-        sqlx::query!(
-            "UPDATE compilations SET revision = revision + 1, sealed_at_ms = NULL, sealed_count = NULL,
-                 sealed_digest = NULL, resolved_at_ms = NULL
-             WHERE id = ?1",
-            compilation
-        )
-        .execute(write.on())
-        .await
-        .map_err(|e| self.broken(e))?;
-        write.commit().await?;
-        while self.delete_requests(compilation, PAGE).await? > 0 {}
-        Ok(())
+        self.delete_all_requests(compilation).await
     }
 
     /// One page of requests, ordered by id, after the request `after`. An empty page is the end.
@@ -136,26 +118,31 @@ impl Store {
         at_ms: i64,
     ) -> Result<Vec<String>, StoreError> {
         let compilation = self.compilation_id(round).await?;
-        let mut unknown = Vec::new();
+        let page = dispositions_to_sql(page);
         let mut write = self.write().await?;
-        for Disposition { id, outcome, message } in page {
-            let outcome = outcome_to_sql(*outcome);
-            let done = sqlx::query!(
-                "UPDATE requests SET outcome = ?3, outcome_message = ?4, outcome_at_ms = ?5
-                 WHERE compilation = ?1 AND id = ?2",
-                compilation,
-                id,
-                outcome,
-                message,
-                at_ms
-            )
-            .execute(write.on())
-            .await
-            .map_err(|e| self.broken(e))?;
-            if done.rows_affected() == 0 {
-                unknown.push(id.clone());
-            }
-        }
+        sqlx::query!(
+            // Materialized, or SQLite would read the whole page again for each request of the compilation.
+            "WITH said AS MATERIALIZED (
+                 SELECT value ->> 0 AS id, value ->> 1 AS outcome, value ->> 2 AS message FROM json_each(?2)
+             )
+             UPDATE requests SET outcome = said.outcome, outcome_message = said.message, outcome_at_ms = ?3
+             FROM said WHERE compilation = ?1 AND requests.id = said.id",
+            compilation,
+            page,
+            at_ms
+        )
+        .execute(write.on())
+        .await
+        .map_err(|e| self.broken(e))?;
+        let unknown = sqlx::query_scalar!(
+            r#"SELECT value ->> 0 AS "id!: String" FROM json_each(?2)
+               WHERE NOT EXISTS (SELECT 1 FROM requests r WHERE r.compilation = ?1 AND r.id = value ->> 0)"#,
+            compilation,
+            page
+        )
+        .fetch_all(write.on())
+        .await
+        .map_err(|e| self.broken(e))?;
         write.commit().await?;
         Ok(unknown)
     }
@@ -194,13 +181,21 @@ impl Store {
         Ok(resolved)
     }
 
-    /// Deletes at most `limit` requests; answers how many there were.
-    pub(crate) async fn delete_requests(&self, compilation: i64, limit: u32) -> Result<u64, StoreError> {
+    /// In pages; the seal goes first, so that a rest is never taken for the whole.
+    pub(crate) async fn delete_all_requests(&self, compilation: i64) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        self.unseal(write.on(), compilation).await?;
+        write.commit().await?;
+        while self.delete_requests(compilation).await? > 0 {}
+        Ok(())
+    }
+
+    async fn delete_requests(&self, compilation: i64) -> Result<u64, StoreError> {
         let done = sqlx::query!(
             "DELETE FROM requests WHERE compilation = ?1
                AND id IN (SELECT id FROM requests WHERE compilation = ?1 ORDER BY id LIMIT ?2)",
             compilation,
-            limit
+            PAGE
         )
         .execute(self.writer())
         .await
@@ -208,18 +203,34 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// 1 if it is new or differs from what was known, 0 otherwise.
-    async fn put_request(
+    /// The requests change: what was said of the whole list no longer holds.
+    async fn unseal(&self, connection: &mut SqliteConnection, compilation: i64) -> Result<(), StoreError> {
+        sqlx::query!(
+            "UPDATE compilations SET revision = revision + 1, sealed_at_ms = NULL, sealed_count = NULL,
+                 sealed_digest = NULL, resolved_at_ms = NULL
+             WHERE id = ?1",
+            compilation
+        )
+        .execute(connection)
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(())
+    }
+
+    /// How many of them are new or differ from what was known.
+    async fn put_page(
         &self,
-        connection: &mut sqlx::SqliteConnection,
+        connection: &mut SqliteConnection,
         compilation: i64,
-        request: &RequestStatus,
+        page: &[RequestStatus],
     ) -> Result<u64, StoreError> {
-        let row = RequestRow::from_status(request);
+        let page = requests_to_sql(page);
         let done = sqlx::query!(
             "INSERT INTO requests (compilation, id, client, operation, state, started_at_ms, progress_done,
                  progress_total, progress_unit, idempotency_key, resume, attributes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                 value ->> 7, value ->> 8, unhex(value ->> 9), value ->> 10
+             FROM json_each(?2) WHERE true
              ON CONFLICT (compilation, id) DO UPDATE SET
                  client = excluded.client, operation = excluded.operation, state = excluded.state,
                  started_at_ms = excluded.started_at_ms, progress_done = excluded.progress_done,
@@ -232,17 +243,7 @@ impl Store {
                 OR progress_unit IS NOT excluded.progress_unit OR idempotency_key IS NOT excluded.idempotency_key
                 OR resume IS NOT excluded.resume OR attributes IS NOT excluded.attributes",
             compilation,
-            row.id,
-            row.client,
-            row.operation,
-            row.state,
-            row.started_at_ms,
-            row.progress_done,
-            row.progress_total,
-            row.progress_unit,
-            row.idempotency_key,
-            row.resume,
-            row.attributes
+            page
         )
         .execute(connection)
         .await
