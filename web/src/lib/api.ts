@@ -152,6 +152,7 @@ function encode(query: Record<string, string | number | undefined>): string {
 
 export interface StreamListener {
   view(hosts: HostView[]): void;
+  /** A line of the answering host's journal, or one that a peer has told of its own. */
   line(line: JournalLine): void;
   /** The journal is not the one that was read before: load it again. */
   reset(): void;
@@ -239,7 +240,7 @@ async function readOnce(control: AbortController, lastId: string, listener: Stre
 function deliver(event: ServerEvent, listener: StreamListener): void {
   try {
     if (event.name === "view") listener.view(JSON.parse(event.data) as HostView[]);
-    else if (event.name === "journal") listener.line(JSON.parse(event.data) as JournalLine);
+    else if (event.name === "journal" || event.name === "peer-journal") listener.line(JSON.parse(event.data) as JournalLine);
     else if (event.name === "reset") listener.reset();
   } catch (error) {
     // A line that can't be read must not end the stream; the next view says the same again.

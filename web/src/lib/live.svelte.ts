@@ -3,7 +3,7 @@
 // Invariants: nothing here is older than it says (`ageOf`); a lost connection empties nothing, it only ages.
 
 import { follow, hosts as askHosts, journal as askJournal, onTokenWanted, Problem, useToken } from "./api";
-import type { HostView, JournalLine } from "./wire";
+import { lineKey, type HostView, type JournalLine } from "./wire";
 
 /** Kept in memory for the timeline and the tail; older lines are asked for when somebody scrolls to them. */
 const LINES_KEPT = 4000;
@@ -88,8 +88,11 @@ class Live {
 
   async #begin(): Promise<void> {
     this.connection = { state: "connecting" };
+    let lines: JournalLine[];
     try {
-      const [hosts, lines] = await Promise.all([askHosts(), askJournal({ limit: LINES_AT_START })]);
+      const answers = await Promise.all([askHosts(), askJournal({ limit: LINES_AT_START })]);
+      const hosts = answers[0];
+      lines = answers[1];
       this.problem = null;
       this.#see(hosts);
       this.lines = lines;
@@ -112,7 +115,7 @@ class Live {
           this.connection = { state: "lost", why, sinceMs, retryAtMs: Date.now() + retryInMs };
         },
       },
-      this.lines.at(-1)?.seq ?? 0,
+      Math.max(0, ...lines.filter((line) => line.host === this.me?.host).map((line) => line.seq)),
     );
   }
 
@@ -135,11 +138,16 @@ class Live {
   /** Lines come in bursts; they are shown a tick at a time. A line seen before (a repetition after a reconnect) is one line. */
   #flush(): void {
     if (this.#pending.length === 0) return;
-    const last = this.lines.at(-1)?.seq ?? 0;
-    const fresh = this.#pending.filter((line) => line.seq > last).sort((a, b) => a.seq - b.seq);
+    const known = new Set(this.lines.map(lineKey));
+    const fresh = this.#pending.filter((line) => !known.has(lineKey(line)));
     this.#pending = [];
-    if (fresh.length > 0) this.lines = [...this.lines, ...fresh].slice(-LINES_KEPT);
+    if (fresh.length > 0) this.lines = inOrder([...this.lines, ...fresh]).slice(-LINES_KEPT);
   }
+}
+
+/** By time, as the hosts' clocks say. */
+function inOrder(lines: JournalLine[]): JournalLine[] {
+  return lines.sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
 }
 
 export const live = new Live();

@@ -2,7 +2,7 @@
 // Pure: made anew from the lines whenever one comes.
 
 import { CAUSE_AND_EFFECT, isSetback, MOMENTS, placeOf, placeOfWork, STEPS, type Step, type StepKey } from "./steps";
-import type { JournalLine, Takeover, TakeoverView } from "./wire";
+import { lineKey, type JournalLine, type Takeover, type TakeoverView } from "./wire";
 
 /** Lines without a round (verdicts, stay-down, cure) this long before the start still belong to the story. */
 const BEFORE_MS = 30_000;
@@ -47,11 +47,11 @@ export interface Story {
 
 /** The lines of one takeover: its own round's, and those around it that have none. */
 export function linesOf(takeover: Takeover, all: readonly JournalLine[], nextStartMs: number | null): JournalLine[] {
-  const known = new Map<number, JournalLine>();
-  for (const line of takeover.steps) known.set(line.seq, line);
+  const known = new Map<string, JournalLine>();
+  for (const line of takeover.steps) known.set(lineKey(line), line);
   for (const line of all) {
     if (line.service !== takeover.service) continue;
-    if (line.round === takeover.id || (line.round === null && isNear(line, takeover, nextStartMs))) known.set(line.seq, line);
+    if (line.round === takeover.id || (line.round === null && isNear(line, takeover, nextStartMs))) known.set(lineKey(line), line);
   }
   return [...known.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
 }

@@ -86,12 +86,22 @@ function wordOf(host: string, service: string, hosts: readonly HostView[], ageOf
 
 const isPresent = (word: Word): boolean => word.reachable && word.ageMs !== null && word.ageMs < OLD_MS;
 
-/** The giving host's word comes first: it alone opens rounds. */
 function takeoverOf(words: Word[]): TakeoverView | null {
-  const seen = words.filter((word) => word.reachable && word.view?.takeover);
-  const giving = seen.find((word) => word.view?.takeover?.first === word.host);
-  return (giving ?? seen[0])?.view?.takeover ?? null;
+  return nearest(words.flatMap((word) => (word.reachable && word.view?.takeover ? [{ host: word.host, takeover: word.view.takeover }] : [])));
 }
+
+/** Whose word on a takeover under way to show: that of the host that acts. Until the release that is the one that gives. */
+export function nearest(seen: { host: string; takeover: TakeoverView }[]): TakeoverView | null {
+  const giving = seen.find((word) => word.takeover.first === word.host);
+  const taking = seen.find((word) => word.takeover.first !== word.host);
+  const acting = giving && !(giving.takeover.step === WAITS_FOR_SECOND && taking) ? giving : taking;
+  if (!acting) return null;
+  // The cause is known to whoever began it; after the release nobody needs it any more, except the reader.
+  return { ...acting.takeover, cause: acting.takeover.cause ?? giving?.takeover.cause ?? taking?.takeover.cause ?? null };
+}
+
+/** The first's step after the release. */
+const WAITS_FOR_SECOND = "await-takeover";
 
 function headlineOf(words: Word[], takeover: TakeoverView | null): Headline {
   const serving = words.filter((word) => word.view?.serves);

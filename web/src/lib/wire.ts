@@ -169,7 +169,7 @@ export interface Takeover {
 }
 
 export interface JournalLine {
-  /** Its place in the answering host's journal; rises, with gaps. */
+  /** Its place in the journal of `host`; rises, with gaps. */
   seq: number;
   at_ms: number;
   host: string;
@@ -182,6 +182,9 @@ export interface JournalLine {
   term: Term;
   round: string | null;
 }
+
+/** One line, whoever wrote it: every host counts its own. */
+export const lineKey = (line: JournalLine): string => `${line.host}/${line.seq}`;
 
 export type RequestState = "queued" | "running" | "completed" | "failed" | "cut" | "refused";
 export type Outcome = "completed" | "resumed" | "replayed" | "client-retries" | "refused" | "lost";
