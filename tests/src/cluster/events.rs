@@ -25,7 +25,7 @@ pub enum Said {
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Sends every line of the host's journal, from the first on, until `stop`.
-pub async fn follow(
+pub(super) async fn follow(
     host: &'static str,
     rest: Rest,
     to: mpsc::UnboundedSender<(&'static str, Said)>,
