@@ -1,2 +1,3 @@
-//! Skeleton.
+//! The command `understudy`.
+
 fn main() {}

@@ -1,0 +1,28 @@
+//! The daemon: one process beside each server. It is a library so that its parts can be tested and read by themselves;
+//! `main.rs` is five lines.
+//!
+//! ```text
+//! cli/       parses the command line; asks a running daemon over REST, or starts one (run.rs)
+//! config/    what the operator settled          cluster/   who belongs to the cluster
+//! peers/     connections to the other hosts     driver/, effects/   the machine, and what it orders
+//! assemble.rs  from configuration to parts     surface.rs, shown.rs, takeovers.rs  what the API sees
+//! exit.rs    every exit code
+//! ```
+//! Invariant: no decision of the takeover protocol is made here; they are all in `understudy-protocol`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod assemble;
+pub mod cluster;
+pub mod config;
+mod driver;
+mod effects;
+pub mod exit;
+mod flows;
+mod metrics;
+mod notify;
+pub mod peers;
+mod probes;
+pub mod run;
+mod shown;
+mod surface;
+mod takeovers;
