@@ -25,6 +25,9 @@ pub trait Host: Send + Sync + 'static {
     /// is sent here: readers that were too slow go on from the store.
     fn journal_feed(&self) -> broadcast::Receiver<JournalLine>;
 
+    /// Lines of the peers' journals as they tell them; `seq` is the peer's own.
+    fn peer_journal_feed(&self) -> broadcast::Receiver<JournalLine>;
+
     /// Stored journal lines, oldest first.
     async fn journal(&self, filter: JournalFilter) -> Result<Vec<JournalLine>, HostError>;
 
@@ -66,6 +69,8 @@ pub trait Host: Send + Sync + 'static {
 /// Which journal lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalFilter {
+    /// Of this host: a peer's lines are those it has told. None: this host's own.
+    pub host: Option<HostName>,
     /// Of this service only.
     pub service: Option<ServiceName>,
     /// Of this round only.

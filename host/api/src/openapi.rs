@@ -1,10 +1,9 @@
 //! The API's description, made from the handlers and the JSON types themselves.
 
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::guard::SESSION_COOKIE;
-use crate::routes::{checks, compilations, events, faults, hosts, journal, orders, services, session, takeovers};
+use crate::routes::{checks, compilations, events, faults, hosts, journal, orders, services, takeovers};
 use crate::wire::{HostView, JournalLine, Problem};
 
 /// `/openapi.json`.
@@ -18,7 +17,6 @@ use crate::wire::{HostView, JournalLine, Problem};
     ),
     paths(
         checks::livez, checks::readyz, checks::active, checks::metrics, checks::document,
-        session::open, session::close,
         hosts::list, hosts::one,
         services::list, services::one, services::newest_takeover,
         orders::takeover, orders::giveback, orders::cure, orders::cancel, orders::bootstrap,
@@ -28,7 +26,7 @@ use crate::wire::{HostView, JournalLine, Problem};
     ),
     components(schemas(HostView, JournalLine, Problem)),
     modifiers(&Security),
-    security((), ("token" = []), ("session" = [])),
+    security((), ("token" = [])),
 )]
 pub(crate) struct Document;
 
@@ -39,8 +37,6 @@ impl Modify for Security {
         let components = document.components.get_or_insert_with(Default::default);
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
-        let cookie = ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE));
-        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     }
 }
 
@@ -53,12 +49,7 @@ mod tests {
 
     fn routed() -> BTreeSet<String> {
         let tables = Tables::default();
-        let lists = [
-            &tables.checks.list,
-            &tables.session.list,
-            &tables.guarded.list,
-            &tables.streams.list,
-        ];
+        let lists = [&tables.checks.list, &tables.guarded.list, &tables.streams.list];
         lists
             .into_iter()
             .flatten()

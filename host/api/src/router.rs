@@ -46,12 +46,10 @@ pub fn router(host: Arc<dyn Host>, config: ApiConfig) -> Router {
     let timed = |routes: Routes| routes.router.route_layer(from_fn(limit_time));
 
     let checks = timed(tables.checks).with_state(shared.clone());
-    let session = timed(tables.session).with_state(shared.clone()).route_layer(local());
     let guarded = timed(tables.guarded).merge(tables.streams.router).with_state(shared);
     let page = Router::new().fallback(ui::page).layer(local());
 
     checks
-        .merge(session)
         .merge(guarded.route_layer(token()).route_layer(local()))
         .merge(page)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -65,8 +63,6 @@ pub fn router(host: Arc<dyn Host>, config: ApiConfig) -> Router {
 pub(crate) struct Tables {
     /// For load balancers and supervisors: no token, any name.
     pub(crate) checks: Routes,
-    /// To sign in: no token yet.
-    pub(crate) session: Routes,
     /// With the token, where one is set.
     pub(crate) guarded: Routes,
     /// The same, without a time limit.
@@ -77,7 +73,6 @@ impl Default for Tables {
     fn default() -> Self {
         Tables {
             checks: routes::checks(),
-            session: routes::session(),
             guarded: routes::guarded(),
             streams: routes::streams(),
         }

@@ -12,7 +12,7 @@ use crate::config::ApiConfig;
 
 pub(crate) use origin::{require_local_host, require_own_origin};
 pub(crate) use outcome::{RequestId, finish, limit_time, on_panic};
-pub(crate) use token::{COOKIE as SESSION_COOKIE, Secret, require_token};
+pub(crate) use token::{Secret, require_token};
 
 /// What the guards need of the settings.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! The stream of events: the view when it changes, the journal line by line.
 //!
-//! `journal` events carry their `seq` as id; `view` events carry none, so a browser's `Last-Event-ID` always is the last
+//! `journal` events carry their `seq` as id; `view` and `peer-journal` events carry none, so a browser's `Last-Event-ID` always is the last
 //! journal line it has. Who comes back with it gets every line it missed from the store, then the live ones.
 //!
 //! Invariant: no line is skipped and none is sent twice. The live feed is joined before the store is read, and a
@@ -42,9 +42,10 @@ pub(crate) struct EventQuery {
 }
 
 /// The stream of events. `view`: all hosts, as of `/api/v1/hosts`, at once and on every change. `journal`: a line, as of
-/// `/api/v1/journal`. `reset`: the journal is not the one that was read before; load it again.
+/// `/api/v1/journal`. `peer-journal`: a line of a peer's journal, without an id (`seq` is the peer's own), as of
+/// `/api/v1/journal?host=…`; `peer-reset`: some of them were missed. `reset`: the journal is not the one that was read before; load it again.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery, ("Last-Event-ID" = Option<u64>, Header)), responses(
-    (status = 200, description = "Events: `view` (Vec<HostView>), `journal` (JournalLine), `reset`", content_type = "text/event-stream"),
+    (status = 200, description = "Events: `view` (Vec<HostView>), `journal` and `peer-journal` (JournalLine), `reset`, `peer-reset`", content_type = "text/event-stream"),
     (status = 503, description = "Too many streams", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn stream(
@@ -125,6 +126,7 @@ impl Reader {
 
     async fn feed(&self, from: Option<u64>) -> Result<(), End> {
         let mut live = self.host.journal_feed();
+        let mut peers = self.host.peer_journal_feed();
         let mut view = self.host.view();
         let hosts = view.borrow_and_update().clone();
         self.send(Event::default().retry(RETRY).event("view"), &overview::aged(&hosts))
@@ -139,6 +141,12 @@ impl Reader {
                         next_view = Instant::now() + VIEW_PAUSE;
                     }
                     None => return Ok(()),
+                },
+                line = peers.recv() => match line {
+                    Ok(line) => self.send(Event::default().event("peer-journal"), &line).await?,
+                    // What was missed is in `/journal?host=…`; the live lines go on.
+                    Err(RecvError::Lagged(_)) => self.send(Event::default().event("peer-reset"), &json!({})).await?,
+                    Err(RecvError::Closed) => return Ok(()),
                 },
                 line = live.recv() => match self.on_line(line, last).await? {
                     Some(seq) => last = seq,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use understudy_protocol::HostName;
 use utoipa::IntoParams;
 
 use super::limit;
@@ -10,13 +11,15 @@ use crate::extract::{Params, service_filter};
 use crate::host::JournalFilter;
 use crate::problem::Answer;
 use crate::router::Shared;
-use crate::wire::JournalLine;
+use crate::wire::{JournalLine, Problem};
 
 /// Which lines.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JournalQuery {
+    /// Of this host: for a peer, the lines it has told this one. Without it, this host's own.
+    host: Option<String>,
     /// Of this service only.
     service: Option<String>,
     /// Of this round only.
@@ -37,7 +40,9 @@ pub(crate) async fn list(
     State(shared): State<Shared>,
     Params(query): Params<JournalQuery>,
 ) -> Answer<Json<Vec<JournalLine>>> {
+    let host = query.host.as_deref().map(HostName::new).transpose();
     let filter = JournalFilter {
+        host: host.map_err(|error| Box::new(Problem::invalid("host", error.to_string())))?,
         service: service_filter(query.service.as_deref())?,
         round: query.round,
         after: query.after,

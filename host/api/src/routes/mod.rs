@@ -8,7 +8,6 @@ pub(crate) mod hosts;
 pub(crate) mod journal;
 pub(crate) mod orders;
 pub(crate) mod services;
-pub(crate) mod session;
 pub(crate) mod takeovers;
 
 use crate::problem::Answer;
@@ -21,13 +20,6 @@ pub(crate) fn checks() -> Routes {
         .get("/livez", checks::livez)
         .get("/readyz", checks::readyz)
         .get("/api/v1/services/{service}/active", checks::active)
-}
-
-/// To sign in and out.
-pub(crate) fn session() -> Routes {
-    Routes::default()
-        .post("/api/v1/session", session::open)
-        .delete("/api/v1/session", session::close)
 }
 
 /// Everything else, but for streams.

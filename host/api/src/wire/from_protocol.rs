@@ -289,3 +289,29 @@ impl RequestLine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_have_one_word_everywhere() {
+        for role in protocol::RoleName::ALL {
+            assert_eq!(serde_json::to_value(Role::from(role)).unwrap(), role.as_str());
+        }
+    }
+
+    #[test]
+    fn causes_have_one_word_everywhere() {
+        let by = || "ann".to_owned();
+        for cause in [
+            protocol::Cause::Requested {
+                by: by(),
+                reason: "x".to_owned(),
+            },
+            protocol::Cause::Giveback { by: by() },
+        ] {
+            assert_eq!(serde_json::to_value(Cause::from(&cause)).unwrap()["kind"], cause.word());
+        }
+    }
+}

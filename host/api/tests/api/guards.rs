@@ -67,47 +67,6 @@ async fn the_token_opens_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn the_page_signs_in_once() {
-    let served = with_token().await;
-    let wrong = served.post("/api/v1/session", r#"{"token":"wrong"}"#).await;
-    assert_eq!(wrong.problem(), (401, "unauthorized".to_owned()));
-    let reply = served
-        .post("/api/v1/session", &format!(r#"{{"token":"{TOKEN}"}}"#))
-        .await;
-    assert_eq!(reply.status, StatusCode::NO_CONTENT);
-    let cookie = reply.header("set-cookie").to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(TOKEN));
-
-    let pair = cookie.split(';').next().unwrap();
-    let both = format!("theme=dark; {pair}");
-    assert_eq!(
-        with(&served, "/api/v1/events", "cookie", "understudy_session=0")
-            .await
-            .status
-            .as_u16(),
-        401
-    );
-    let stream = served
-        .ask(Method::GET, "/api/v1/events")
-        .header("cookie", &both)
-        .open()
-        .await;
-    assert_eq!(stream.status(), StatusCode::OK);
-
-    let out = served.ask(Method::DELETE, "/api/v1/session").send().await;
-    assert!(out.header("set-cookie").contains("Max-Age=0"));
-}
-
-#[tokio::test]
-async fn signing_in_without_a_token_is_no_error() {
-    let served = served().await;
-    assert_eq!(
-        served.post("/api/v1/session", r#"{"token":""}"#).await.status,
-        StatusCode::NO_CONTENT
-    );
-}
-
-#[tokio::test]
 async fn pages_of_others_give_no_orders() {
     let served = served().await;
     let own = format!("http://{}", served.address);

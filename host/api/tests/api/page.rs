@@ -7,15 +7,8 @@ use crate::support::served;
 #[tokio::test]
 async fn the_page_answers_for_its_own_routes() {
     let served = served().await;
-    for path in ["/", "/services/redis", "/takeovers/9f3a01c4-12", "/index.html"] {
+    for path in ["/", "/services/redis", "/takeovers/9f3a01c4-12"] {
         let reply = served.get(path).await;
-        if path == "/index.html" && reply.status == StatusCode::NOT_FOUND {
-            assert!(
-                served.get("/").await.text().contains("make web"),
-                "only a daemon without its page lacks it"
-            );
-            continue;
-        }
         assert_eq!(
             (reply.status, reply.header("content-type")),
             (StatusCode::OK, "text/html; charset=utf-8"),

@@ -34,6 +34,7 @@ pub(crate) const ROUND: &str = "9f3a01c4-12";
 pub(crate) struct Memory {
     pub(crate) view: watch::Sender<Arc<Vec<HostView>>>,
     pub(crate) feed: broadcast::Sender<JournalLine>,
+    pub(crate) peer_feed: broadcast::Sender<JournalLine>,
     pub(crate) journal: Mutex<Vec<JournalLine>>,
     pub(crate) orders: Mutex<Vec<(ServiceName, Order, Caller)>>,
     pub(crate) answer: Mutex<Result<(), OrderError>>,
@@ -55,6 +56,7 @@ impl Memory {
         Arc::new(Memory {
             view: watch::channel(Arc::new(vec![host_view("alpha", true), host_view("beta", false)])).0,
             feed: broadcast::channel(8).0,
+            peer_feed: broadcast::channel(8).0,
             journal: Mutex::default(),
             orders: Mutex::default(),
             answer: Mutex::new(Ok(())),
@@ -121,6 +123,10 @@ impl Host for Memory {
 
     fn journal_feed(&self) -> broadcast::Receiver<JournalLine> {
         self.feed.subscribe()
+    }
+
+    fn peer_journal_feed(&self) -> broadcast::Receiver<JournalLine> {
+        self.peer_feed.subscribe()
     }
 
     async fn journal(&self, filter: JournalFilter) -> Result<Vec<JournalLine>, HostError> {
