@@ -32,6 +32,17 @@ pub enum Holding {
     Held,
 }
 
+impl Holding {
+    /// The state's name in the UI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Holding::Dropped => "dropped",
+            Holding::Admitting => "admitting",
+            Holding::Held => "held",
+        }
+    }
+}
+
 #[derive(Clone)]
 enum Kind {
     Proxy(Arc<Proxy>),

@@ -41,6 +41,6 @@ pub use names::{BadName, HostName, ServiceName};
 pub use plan::{DrainPolicy, Giveback, OnUnknown, Plan, Timing};
 pub use refusal::{Cancel, Decline, FenceRefusal, PluginRefusal, Refusal};
 pub use role::RoleName;
-pub use term::{Boot, CompilationSeal, Digest, RoundId, StoreId, Term};
+pub use term::{BadRound, Boot, CompilationSeal, Digest, RoundId, StoreId, Term};
 pub use time::{Time, TimerName};
 pub use view::{PeerView, ServiceView, TakeoverView};

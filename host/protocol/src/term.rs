@@ -63,7 +63,22 @@ pub struct RoundId {
 
 impl fmt::Display for RoundId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-{}", (self.store.0 >> 96) as u32, self.counter)
+        write!(f, "{:032x}-{}", self.store.0, self.counter)
+    }
+}
+
+/// Why a text is not a round.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a round: 32 hexadecimal digits, '-', and a number are expected")]
+pub struct BadRound;
+
+impl std::str::FromStr for RoundId {
+    type Err = BadRound;
+
+    fn from_str(text: &str) -> Result<Self, BadRound> {
+        let (store, counter) = text.split_once('-').filter(|(store, _)| store.len() == 32).ok_or(BadRound)?;
+        let store = StoreId(u128::from_str_radix(store, 16).map_err(|_| BadRound)?);
+        Ok(RoundId { store, counter: counter.parse().map_err(|_| BadRound)? })
     }
 }
 
@@ -95,6 +110,13 @@ pub struct CompilationSeal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_round_is_read_as_it_is_written() {
+        let round = RoundId { store: StoreId(0x0f << 100), counter: 12 };
+        assert_eq!(round.to_string().parse(), Ok(round));
+        assert_eq!("9f-1".parse::<RoundId>(), Err(BadRound));
+    }
 
     #[test]
     fn forced_terms_are_unique_and_higher() {

@@ -92,6 +92,12 @@ pub enum StoreError {
         /// The rule.
         detail: String,
     },
+    /// The store's folder does not exist.
+    #[error("{}: its folder does not exist: make it, owned by the daemon's user, or name another in the configuration", path.display())]
+    NoFolder {
+        /// The store's file.
+        path: PathBuf,
+    },
     /// Requests or dispositions for a round whose compilation was never begun here.
     #[error("no compilation of round {round} was begun on this host")]
     NoCompilation {

@@ -235,3 +235,51 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(20);
 const READERS: u32 = 4;
 /// 32 MiB (SQLite counts negative sizes in KiB): pages of unsorted requests touch many leaves of the tree.
 const WRITER_CACHE: &str = "-32768";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything the store promises rests on these, and nothing would fail if one were lost.
+    #[tokio::test]
+    async fn connections_are_as_durability_needs_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db"), Retention::default())
+            .await
+            .unwrap();
+        let pragma = async |pool: &SqlitePool, name: &'static str| -> String {
+            let value: i64 = match name {
+                "journal_mode" => return sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.unwrap(),
+                "synchronous" => sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.unwrap(),
+                "foreign_keys" => sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(pool).await.unwrap(),
+                "auto_vacuum" => sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(pool).await.unwrap(),
+                other => panic!("{other}"),
+            };
+            value.to_string()
+        };
+        for (name, wanted) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("auto_vacuum", "2"),
+        ] {
+            assert_eq!(pragma(store.writer(), name).await, wanted, "{name}");
+        }
+        let refused = sqlx::query("DELETE FROM store_identity").execute(store.readers()).await;
+        assert!(refused.unwrap_err().to_string().contains("readonly"));
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_read_the_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let _store = Store::open(&folder.path().join("store.db"), Retention::default())
+            .await
+            .unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{:?} has mode {mode:o}", file.file_name());
+        }
+    }
+}

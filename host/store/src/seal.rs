@@ -117,3 +117,122 @@ impl Sealer {
 
 /// Names the form: change it with every change of what is hashed.
 const FORM: &str = "understudy compilation 1";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use understudy_protocol::RequestState;
+
+    use super::*;
+
+    fn request(id: &str) -> RequestStatus {
+        RequestStatus {
+            id: id.into(),
+            client: "10.0.0.7".into(),
+            operation: "GET /".into(),
+            state: RequestState::Queued,
+            started_at_ms: 5,
+            progress: Some(Progress {
+                done: 1,
+                total: Some(2),
+                unit: "bytes".into(),
+            }),
+            idempotency_key: None,
+            resume: Some(vec![1, 2]),
+            attributes: vec![("a".into(), "b".into())],
+        }
+    }
+
+    /// Hosts of different versions must agree: whoever breaks this must change [`FORM`], and think of a takeover
+    /// between the two versions. The numbers were computed by another program, from the description above.
+    #[test]
+    fn the_form_does_not_change_unnoticed() {
+        let none = seal_of([]);
+        assert_eq!(
+            none.digest.to_string(),
+            "973cccfeb31e783b9e513d2bc054475e4efd30bf66a082b9d71ef9860686b377"
+        );
+        let two = seal_of(&[request("1"), request("2")]);
+        assert_eq!(
+            (two.count, two.digest.to_string().as_str()),
+            (2, "61ae807124946971656c4fd902fae69618af37e6de54f470c66d4f633d0f395f")
+        );
+    }
+
+    type Change = fn(&mut RequestStatus);
+
+    /// One for each field, and for what a careless form would confuse.
+    const CHANGES: [Change; 15] = [
+        |r| r.id.push('x'),
+        |r| r.client.push('x'),
+        |r| r.operation.push('x'),
+        |r| {
+            r.state = if r.state == RequestState::Cut {
+                RequestState::Failed
+            } else {
+                RequestState::Cut
+            }
+        },
+        |r| r.started_at_ms ^= 1,
+        |r| {
+            r.progress = r.progress.take().xor(Some(Progress {
+                done: 0,
+                total: None,
+                unit: String::new(),
+            }))
+        },
+        |r| r.idempotency_key = r.idempotency_key.take().xor(Some(String::new())),
+        |r| r.resume = r.resume.take().xor(Some(Vec::new())),
+        |r| r.resume.get_or_insert_default().push(0),
+        |r| r.attributes.push((String::new(), String::new())),
+        |r| r.attributes.insert(0, ("x".into(), "y".into())),
+        |r| r.idempotency_key.get_or_insert_default().push('x'),
+        |r| {
+            r.progress
+                .get_or_insert(Progress {
+                    done: 1,
+                    total: None,
+                    unit: String::new(),
+                })
+                .unit
+                .push('x')
+        },
+        |r| {
+            let progress = r.progress.get_or_insert(Progress {
+                done: 1,
+                total: None,
+                unit: "u".into(),
+            });
+            progress.total = progress.total.take().xor(Some(0));
+        },
+        // The same letters, with the border between two fields moved.
+        |r| r.operation = format!("{}{}", r.client.drain(..).as_str(), r.operation) + "!",
+    ];
+
+    proptest! {
+        #[test]
+        fn every_change_changes_the_digest(
+            text in ".{0,4}",
+            state in prop::sample::select(vec![RequestState::Running, RequestState::Completed, RequestState::Cut]),
+            resume in prop::option::of(prop::collection::vec(any::<u8>(), 0..3)),
+            key in prop::option::of(".{0,3}"),
+            change in 0..CHANGES.len(),
+        ) {
+            let mut request = RequestStatus { client: text, state, resume, idempotency_key: key, ..request("1") };
+            let before = seal_of([&request]);
+            prop_assert_eq!(before, seal_of([&request]));
+            CHANGES[change](&mut request);
+            prop_assert_ne!(before, seal_of([&request]));
+        }
+
+        #[test]
+        fn a_request_more_or_less_changes_the_digest(ids in prop::collection::btree_set("[a-c]{0,3}", 1..8)) {
+            let all: Vec<_> = ids.iter().map(|id| request(id)).collect();
+            let seal = seal_of(&all);
+            for left_out in 0..all.len() {
+                let rest = all.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, request)| request);
+                prop_assert_ne!(seal, seal_of(rest));
+            }
+        }
+    }
+}

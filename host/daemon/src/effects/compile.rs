@@ -1,0 +1,196 @@
+//! The first's side of the compilation: listing the requests, streaming what changed, sealing.
+//!
+//! Invariants: what is sent is in this host's own store first; a request that was listed is never forgotten: when the
+//! server no longer lists it, it has ended and is written down as completed, and what is still under way when the
+//! server must stop is written down as cut.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use understudy_protocol::{CompilationSeal, HostName, RequestState, RequestStatus, RoundId};
+
+use super::context::lock;
+use super::steps::CALL;
+use super::Context;
+use crate::driver::wall_ms;
+use crate::peers::Frame;
+
+/// Pages on their way from the plugin.
+const PAGES: usize = 4;
+
+impl Context {
+    pub(super) async fn begin_compilation(&self, round: RoundId, to: Option<&HostName>) -> Result<(), String> {
+        let parts = &self.parts;
+        let begun = parts.store.begin_compilation(&parts.service, round, &parts.me, to, wall_ms());
+        begun.await.map_err(|error| error.to_string())?;
+        *lock(&self.listed) = Some((round, HashMap::new()));
+        Ok(())
+    }
+
+    /// Lists the requests, keeps and sends what is new or has changed; answers how many are under way.
+    pub(super) async fn update_compilation(&self, round: RoundId, to: Option<&HostName>) -> Result<u64, String> {
+        let now = self.list_requests().await?;
+        let under_way = now.values().filter(|request| is_under_way(request)).count();
+        let changes = {
+            let mut listed = lock(&self.listed);
+            let before = match listed.take() {
+                Some((of, before)) if of == round => before,
+                _ => HashMap::new(),
+            };
+            let (after, changes) = merge(before, now);
+            *listed = Some((round, after));
+            changes
+        };
+        self.put_and_send(round, to, changes).await?;
+        Ok(under_way as u64)
+    }
+
+    /// The last listing: whatever is still under way will be cut by the stop.
+    pub(super) async fn seal(&self, round: RoundId, to: Option<&HostName>) -> Result<CompilationSeal, String> {
+        self.update_compilation(round, to).await?;
+        let cut: Vec<RequestStatus> = match &mut *lock(&self.listed) {
+            Some((of, listed)) if *of == round => listed
+                .values_mut()
+                .filter(|request| is_under_way(request))
+                .map(|request| {
+                    request.attributes.push(("state-before".to_owned(), state_word(request.state).to_owned()));
+                    request.state = RequestState::Cut;
+                    request.clone()
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        self.put_and_send(round, to, cut).await?;
+        self.parts.store.seal_compilation(round, wall_ms()).await.map_err(|error| error.to_string())
+    }
+
+    /// The server is stopped: what an earlier round compiled goes into this one.
+    pub(super) async fn reseal(&self, round: RoundId, to: Option<&HostName>, kept: RoundId) -> Result<CompilationSeal, String> {
+        let store = &self.parts.store;
+        self.begin_compilation(round, to).await?;
+        let text = |error: understudy_store::StoreError| error.to_string();
+        let mut pages = store.all_requests(kept).await.map_err(text)?;
+        while let Some(page) = pages.next_page().await.map_err(text)? {
+            self.put_and_send(round, to, page).await?;
+        }
+        store.seal_compilation(round, wall_ms()).await.map_err(text)
+    }
+
+    pub(super) async fn resend(&self, round: RoundId, to: &HostName) -> Result<(), String> {
+        let text = |error: understudy_store::StoreError| error.to_string();
+        let mut pages = self.parts.store.all_requests(round).await.map_err(text)?;
+        let mut sent = false;
+        while let Some(page) = pages.next_page().await.map_err(text)? {
+            sent = true;
+            self.send_pages(round, to, page).await?;
+        }
+        // An empty compilation is one empty page: the second must know of it.
+        if sent { Ok(()) } else { self.send_pages(round, to, Vec::new()).await }
+    }
+
+    async fn list_requests(&self) -> Result<HashMap<String, RequestStatus>, String> {
+        let (plugin, target) = &self.parts.drain;
+        let (sink, mut pages) = mpsc::channel::<Vec<RequestStatus>>(PAGES);
+        let call = plugin.list_requests(target, self.call(self.fencing_term(), 1, CALL), sink);
+        let collect = async {
+            let mut all = HashMap::new();
+            while let Some(page) = pages.recv().await {
+                all.extend(page.into_iter().map(|request| (request.id.clone(), request)));
+            }
+            all
+        };
+        let (called, all) = tokio::join!(call, collect);
+        called.map(|()| all).map_err(|failure| failure.to_string())
+    }
+
+    async fn put_and_send(&self, round: RoundId, to: Option<&HostName>, page: Vec<RequestStatus>) -> Result<(), String> {
+        if !page.is_empty() {
+            self.parts.store.put_requests(round, &page).await.map_err(|error| error.to_string())?;
+        }
+        match to {
+            // A page that is lost here is sent again before the seal can be confirmed.
+            Some(to) => self.send_pages(round, to, page).await.or(Ok(())),
+            None => Ok(()),
+        }
+    }
+
+    async fn send_pages(&self, round: RoundId, to: &HostName, requests: Vec<RequestStatus>) -> Result<(), String> {
+        for frame in Frame::compilation_pages(&self.parts.service, round, requests) {
+            if !self.parts.peers.send_waiting(to, frame).await {
+                return Err(format!("{to} is not connected"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_under_way(request: &RequestStatus) -> bool {
+    matches!(request.state, RequestState::Queued | RequestState::Running)
+}
+
+fn state_word(state: RequestState) -> &'static str {
+    match state {
+        RequestState::Queued => "queued",
+        RequestState::Running => "running",
+        RequestState::Completed => "completed",
+        RequestState::Failed => "failed",
+        RequestState::Cut => "cut",
+        RequestState::Refused => "refused",
+    }
+}
+
+/// The listing after this one, and what is to be written down: new, changed, or ended since the last.
+fn merge(
+    mut before: HashMap<String, RequestStatus>,
+    now: HashMap<String, RequestStatus>,
+) -> (HashMap<String, RequestStatus>, Vec<RequestStatus>) {
+    let mut changes = Vec::new();
+    let mut after = HashMap::with_capacity(before.len().max(now.len()));
+    for (id, request) in now {
+        if before.remove(&id).as_ref() != Some(&request) {
+            changes.push(request.clone());
+        }
+        after.insert(id, request);
+    }
+    for (id, mut ended) in before {
+        if is_under_way(&ended) {
+            ended.state = RequestState::Completed;
+            changes.push(ended.clone());
+        }
+        after.insert(id, ended);
+    }
+    (after, changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(id: &str, state: RequestState) -> (String, RequestStatus) {
+        let status = RequestStatus {
+            id: id.to_owned(),
+            client: String::new(),
+            operation: String::new(),
+            state,
+            started_at_ms: 0,
+            progress: None,
+            idempotency_key: None,
+            resume: None,
+            attributes: Vec::new(),
+        };
+        (id.to_owned(), status)
+    }
+
+    #[test]
+    fn what_is_no_longer_listed_has_ended_and_is_never_forgotten() {
+        let first = HashMap::from([request("a", RequestState::Running), request("b", RequestState::Running)]);
+        let (after, changes) = merge(HashMap::new(), first);
+        assert_eq!((after.len(), changes.len()), (2, 2));
+        let second = HashMap::from([request("b", RequestState::Running), request("c", RequestState::Queued)]);
+        let (after, mut changes) = merge(after, second);
+        changes.sort_by(|x, y| x.id.cmp(&y.id));
+        let said: Vec<_> = changes.iter().map(|r| (r.id.as_str(), r.state)).collect();
+        assert_eq!(said, [("a", RequestState::Completed), ("c", RequestState::Queued)]);
+        assert_eq!(after.len(), 3);
+    }
+}

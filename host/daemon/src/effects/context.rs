@@ -1,0 +1,100 @@
+//! What the work of one service needs: its plugins, its address, the store, the peers, and where to report.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use understudy_address::Address;
+use understudy_protocol::{Event, HostName, RequestStatus, RoundId, ServiceName, Severity, Term, Verdict, Work};
+use understudy_runtime::{CallContext, Expectation, Plugin, SavedState, Target};
+use understudy_store::Store;
+
+use super::{RebootCommand, Stance};
+use crate::driver::Input;
+use crate::peers::Peers;
+use crate::probes::{ProbeSettings, Seen};
+
+/// What a service is made of.
+pub(crate) struct Parts {
+    pub(crate) service: ServiceName,
+    pub(crate) me: HostName,
+    /// The plugin that drains, and what it may use.
+    pub(crate) drain: (Arc<Plugin>, Arc<Target>),
+    /// The plugins that probe.
+    pub(crate) probes: Vec<(Arc<Plugin>, Arc<Target>)>,
+    pub(crate) probe_settings: ProbeSettings,
+    pub(crate) address: Address,
+    pub(crate) reboot: Option<RebootCommand>,
+    /// Shared with every target of the service.
+    pub(crate) fence: Arc<AtomicU64>,
+    pub(crate) store: Store,
+    pub(crate) peers: Peers,
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// A verdict and, with a fault, what makes it another one.
+pub(crate) type Told = (Verdict, Option<(String, Severity)>);
+
+/// The parts, and what is remembered between calls.
+pub(crate) struct Context {
+    pub(crate) parts: Parts,
+    pub(crate) stance: watch::Receiver<Stance>,
+    /// What each probe saw last.
+    pub(crate) seen: Mutex<Vec<Seen>>,
+    /// The requests listed so far in the drain under way.
+    pub(crate) listed: Mutex<Option<(RoundId, HashMap<String, RequestStatus>)>>,
+    /// The opinion that the driver was told last.
+    pub(crate) told: Mutex<Option<Told>>,
+    /// What the drain plugin asked to keep.
+    saved: Mutex<Option<SavedState>>,
+}
+
+impl Context {
+    pub(crate) fn new(parts: Parts, stance: watch::Receiver<Stance>) -> Self {
+        let seen = Mutex::new(parts.probes.iter().map(|(plugin, _)| Seen::nothing(plugin)).collect());
+        Context { parts, stance, seen, listed: Mutex::new(None), told: Mutex::new(None), saved: Mutex::new(None) }
+    }
+
+    pub(crate) fn raise_fence(&self, term: Term) {
+        self.parts.fence.fetch_max(term.0, Ordering::SeqCst);
+    }
+
+    /// The term under which a call that changes something is made: the highest this host knows of.
+    pub(crate) fn fencing_term(&self) -> Term {
+        Term(self.parts.fence.load(Ordering::SeqCst))
+    }
+
+    /// A call's context, with the facts that the machine knows.
+    pub(crate) fn call(&self, term: Term, attempt: u32, remaining: std::time::Duration) -> CallContext {
+        let stance = self.stance.borrow().clone();
+        let mut call = CallContext::new(term, stance.expected.unwrap_or(Expectation::Serving), remaining);
+        call.attempt = attempt;
+        call.state = lock(&self.saved).clone();
+        if let Some(active) = stance.active.filter(|host| *host != self.parts.me) {
+            call.attributes.push(("active-host".to_owned(), active.to_string()));
+        }
+        call
+    }
+
+    /// Keeps what the drain plugin asked to keep; nothing forgets nothing.
+    pub(crate) fn keep(&self, state: Option<SavedState>) {
+        if state.is_some() {
+            *lock(&self.saved) = state;
+        }
+    }
+
+    pub(crate) async fn report(&self, event: Event) {
+        // The driver ends only with the daemon.
+        let _ = self.parts.inputs.send(Input::Service(self.parts.service.clone(), event)).await;
+    }
+
+    pub(crate) async fn progress(&self, work: &Work, remaining: Option<u64>, blocker: Option<String>) {
+        self.report(Event::Progressed { work: work.clone(), remaining, blocker }).await;
+    }
+}
+
+/// A poisoned lock holds plain data that is as good as before.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

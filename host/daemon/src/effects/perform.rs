@@ -1,0 +1,207 @@
+//! What each piece of work means on this machine.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use understudy_protocol::{
+    Cause, Disposition, Fault, FaultKind, Finish, HostName, Outcome, RoundId, Severity, Term, Work,
+};
+use understudy_runtime::{Assessment, Manner, RequestPages, Status, Step};
+
+use super::steps::{CALL, StepName, may_pass, pause};
+use super::Context;
+use crate::driver::wall_ms;
+
+/// How often the compilation is brought up to date while the server settles.
+const LIST_EVERY: Duration = Duration::from_millis(250);
+/// How long idle connections get to come to rest in one round of settling.
+const QUIESCE: Duration = Duration::from_millis(200);
+/// Pages on their way to or from the plugin.
+const PAGES: usize = 2;
+
+/// Does the work. Must be safe to drop at any await.
+pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
+    let done = match work {
+        Work::Diagnose { fault, .. } => return Finish::Diagnosed(crate::probes::diagnose(context, fault).await),
+        Work::Assess { cause, .. } => return assess(context, cause).await,
+        Work::Observe => return observe(context).await,
+        Work::SealCompilation { round, to, kept } => return seal(context, *round, to.as_ref(), *kept).await,
+        Work::StopAdmitting { round, to } => stop_admitting(context, work, *round, to.as_ref()).await,
+        Work::Settle { round, .. } => settle(context, work, *round).await,
+        Work::ResendCompilation { round, to } => context.resend(*round, to).await,
+        Work::StopServer { forced, .. } => {
+            let manner = if *forced { Manner::Forced } else { Manner::Graceful };
+            context.until_done(work, StepName::ShutDown(manner), context.fencing_term()).await
+        }
+        Work::DropAddress { .. } => context.parts.address.drop_address().await.map_err(|e| e.to_string()),
+        Work::Resume { term } => resume(context, work, *term).await,
+        Work::Serve { term, .. } => context.until_done(work, StepName::TakeOver, *term).await,
+        Work::TakeAddress { .. } => context.parts.address.take().await.map_err(|e| e.to_string()),
+        Work::ResolveRequests { term, round } => resolve(context, *term, *round).await,
+        Work::StandBy { .. } => context.until_done(work, StepName::StandBy, context.fencing_term()).await,
+        Work::Reboot { .. } => match &context.parts.reboot {
+            Some(command) => command.run().await,
+            None => Ok(()),
+        },
+        Work::StoreCompilation { .. } => Err("the ledger does this".to_owned()),
+    };
+    match done {
+        Ok(()) => Finish::Done,
+        Err(error) => Finish::Failed { error },
+    }
+}
+
+async fn assess(context: &Context, cause: &Cause) -> Finish {
+    let (plugin, target) = &context.parts.drain;
+    let fault = cause_as_fault(cause);
+    match plugin.assess(target, context.call(context.fencing_term(), 1, CALL), &fault).await {
+        Ok(Assessment::Can) => Finish::Assessed(None),
+        Ok(Assessment::Cannot { refusal, .. }) => Finish::Assessed(Some(refusal)),
+        Err(failure) => Finish::Failed { error: failure.to_string() },
+    }
+}
+
+/// Plugins are asked about faults only: an operator's wish is one of kind `operator`.
+fn cause_as_fault(cause: &Cause) -> Fault {
+    let (code, message) = match cause {
+        Cause::Fault(fault) => return fault.clone(),
+        Cause::Requested { by, reason } => ("operator-request", format!("{by}: {reason}")),
+        Cause::Giveback { by } => ("giveback", format!("by {by}")),
+    };
+    Fault {
+        code: code.to_owned(),
+        kind: FaultKind::Operator,
+        severity: Severity::ShutdownRequired,
+        message,
+        shutdown_within: None,
+        evidence: Vec::new(),
+    }
+}
+
+async fn observe(context: &Context) -> Finish {
+    let (plugin, target) = &context.parts.drain;
+    match plugin.observe(target, context.call(context.fencing_term(), 1, CALL)).await {
+        Ok(state) => Finish::Observed(state),
+        Err(failure) => Finish::Failed { error: failure.to_string() },
+    }
+}
+
+async fn stop_admitting(context: &Context, work: &Work, round: RoundId, to: Option<&HostName>) -> Result<(), String> {
+    context.begin_compilation(round, to).await?;
+    context.parts.address.hold().await.map_err(|error| error.to_string())?;
+    // Listed before the server is told: whatever was accepted is written down, whatever comes later waits.
+    context.update_compilation(round, to).await?;
+    context.until_done(work, StepName::StopAdmitting, context.fencing_term()).await
+}
+
+/// Waits for what must finish, and keeps the compilation up to date meanwhile.
+async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), String> {
+    let to = match context.stance_second(round).await {
+        Some(to) => to,
+        None => return Err("the compilation of this round was not begun".to_owned()),
+    };
+    let (mut attempt, mut failures) = (0, 0);
+    loop {
+        attempt += 1;
+        let quiet = context.parts.address.quiesce(QUIESCE).await;
+        let under_way = context.update_compilation(round, to.as_ref()).await?;
+        match context.step(StepName::Settle, context.fencing_term(), attempt).await {
+            Ok(Step { status: Status::Done, state }) => {
+                context.keep(state);
+                return Ok(());
+            }
+            Ok(Step { status: Status::Working { remaining, blocker, retry_in }, state }) => {
+                context.keep(state);
+                failures = 0;
+                let blocker = blocker.or_else(|| quiet.busy.first().map(|flow| flow.client.to_string()));
+                context.progress(work, remaining.or(Some(under_way)), blocker).await;
+                tokio::time::sleep(pause(retry_in).min(LIST_EVERY)).await;
+            }
+            Err(failure) => {
+                failures += 1;
+                if failures >= 3 || !may_pass(&failure) {
+                    return Err(failure.to_string());
+                }
+                tokio::time::sleep(LIST_EVERY).await;
+            }
+        }
+    }
+}
+
+impl Context {
+    /// Who the compilation of this round is for; the outer none: there is no such compilation.
+    async fn stance_second(&self, round: RoundId) -> Option<Option<HostName>> {
+        let compilation = self.parts.store.compilation(round).await.ok()??;
+        Some(compilation.second)
+    }
+}
+
+async fn seal(context: &Context, round: RoundId, to: Option<&HostName>, kept: Option<RoundId>) -> Finish {
+    let sealed = match kept {
+        Some(kept) => context.reseal(round, to, kept).await,
+        None => context.seal(round, to).await,
+    };
+    match sealed {
+        Ok(seal) => Finish::Sealed(seal),
+        Err(error) => Finish::Failed { error },
+    }
+}
+
+async fn resume(context: &Context, work: &Work, term: Term) -> Result<(), String> {
+    context.until_done(work, StepName::Resume, term).await?;
+    context.parts.address.admit().await.map_err(|error| error.to_string())
+}
+
+/// Every request of the compilation gets its disposition; what the plugin does not say is lost, and said so.
+async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), String> {
+    let (plugin, target) = &context.parts.drain;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let requests = read_requests(context, round).await?;
+        let (sink, said) = mpsc::channel::<Vec<Disposition>>(PAGES);
+        let call = plugin.resolve_requests(target, context.call(term, attempt, CALL), requests, sink);
+        let (called, written) = tokio::join!(call, write_dispositions(context, round, said));
+        written?;
+        match called.map_err(|failure| failure.to_string())? {
+            Step { status: Status::Done, state } => {
+                context.keep(state);
+                break;
+            }
+            Step { status: Status::Working { retry_in, .. }, state } => {
+                context.keep(state);
+                tokio::time::sleep(pause(retry_in)).await;
+            }
+        }
+    }
+    let rest = context.parts.store.resolve_rest(round, Outcome::Lost, "the plugin said nothing of it", wall_ms());
+    rest.await.map(drop).map_err(|error| error.to_string())
+}
+
+async fn read_requests(context: &Context, round: RoundId) -> Result<RequestPages, String> {
+    let text = |error: understudy_store::StoreError| error.to_string();
+    let summary = context.parts.store.compilation(round).await.map_err(text)?;
+    let total = summary.map_or(0, |compilation| compilation.requests);
+    let mut source = context.parts.store.all_requests(round).await.map_err(text)?;
+    let (sink, pages) = mpsc::channel(PAGES);
+    tokio::spawn(async move {
+        while let Ok(Some(page)) = source.next_page().await {
+            if sink.send(page).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(RequestPages { total, pages })
+}
+
+async fn write_dispositions(
+    context: &Context,
+    round: RoundId,
+    mut said: mpsc::Receiver<Vec<Disposition>>,
+) -> Result<(), String> {
+    while let Some(page) = said.recv().await {
+        let written = context.parts.store.record_dispositions(round, &page, wall_ms()).await;
+        written.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! `understudy run`: puts the daemon together, runs it until it is told to stop, and takes it apart in order.
+//!
+//! ```text
+//!  store ─ runtime ─ addresses ─ plugins ─ peers ─ driver (one task) ─ API
+//! ```
+//!
+//! Invariants: nothing is served before the store is open and writable; an orderly stop leaves the servers and, for a
+//! `vip`, the addresses as they are: the daemon is not the server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+use understudy_protocol::{Event, Machine, ServiceName};
+use understudy_runtime::{Limits, Runtime, RuntimeConfig};
+use understudy_store::{Retention, Start, Store};
+
+use crate::assemble;
+use crate::cluster::Identity;
+use crate::config::{self, Config};
+use crate::driver::{Clock, Driver, Input, Publisher, Service, ServiceInfo};
+use crate::effects::{Effector, Parts};
+use crate::notify;
+use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
+use crate::surface::Surface;
+
+/// Inputs that wait for the driver: more than a busy second brings, few enough that a stuck driver pushes back.
+const INPUTS: usize = 1024;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When something that the daemon needs can't be had: each names the place and the mend.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let store = open_store(&config).await?;
+    let start = store.next_boot(&machine_boot_id()).await?;
+    let runtime = Runtime::new(RuntimeConfig {
+        cache_dir: config.host.state_dir.join("compiled"),
+        limits: Limits::default(),
+    })?;
+    let (inputs, waiting) = mpsc::channel(INPUTS);
+    let peers = start_peers(&config, &inputs).await?;
+    let publisher = Arc::new(Publisher::new(&config.host.name, service_infos(&config)));
+    let mut driver = Driver {
+        clock: Clock::start(),
+        store: store.clone(),
+        peers: peers.clone(),
+        services: BTreeMap::new(),
+        publisher: publisher.clone(),
+    };
+    for service in &config.services {
+        let (machine, effector, still_serving) =
+            start_service(&config, service, &runtime, &store, start, &peers, &inputs).await?;
+        driver.services.insert(service.name.clone(), Service::new(machine, effector));
+        driver.begin(&service.name, Event::Started { still_serving }).await;
+    }
+    let api = start_api(&config, publisher, store.clone(), inputs.clone()).await?;
+    let driving = tokio::spawn(driver.run(waiting));
+    info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
+    notify::ready();
+    wait_for_signal().await;
+    notify::stopping();
+    info!("stopping in order; the servers go on");
+    api.stop().await;
+    let _ = inputs.send(Input::Stop).await;
+    if let Err(error) = driving.await {
+        warn!(%error, "the driver ended badly");
+    }
+    peers.shutdown().await;
+    store.close().await;
+    Ok(())
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let folder = &config.host.state_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made; see [host] state_dir", folder.display()))?;
+    Ok(Store::open(&folder.join("store.sqlite"), Retention::default()).await?)
+}
+
+/// Changes with every boot of the machine; without it, every start counts as a new boot.
+fn machine_boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map_or_else(|_| uuid::Uuid::new_v4().to_string(), |id| id.trim().to_owned())
+}
+
+async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Peers> {
+    let (events, mut arriving) = mpsc::channel::<PeerEvent>(INPUTS);
+    let peers = config.cluster.peers.iter().map(|peer| (peer.name.clone(), peer.address.clone())).collect();
+    let identity = Identity::load(&config.cluster.identity)?;
+    let peers_config = PeersConfig {
+        me: config.host.name.clone(),
+        listen: config.cluster.listen,
+        peers,
+        identity,
+        pace: Pace::default(),
+    };
+    let inputs = inputs.clone();
+    tokio::spawn(async move {
+        while let Some(event) = arriving.recv().await {
+            if inputs.send(Input::Peer(event)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(Peers::start(peers_config, events).await?)
+}
+
+async fn start_service(
+    config: &Config,
+    service: &config::Service,
+    runtime: &Runtime,
+    store: &Store,
+    start: Start,
+    peers: &Peers,
+    inputs: &mpsc::Sender<Input>,
+) -> anyhow::Result<(Machine, Effector, bool)> {
+    let durable = store.durable(&service.name).await?;
+    let address = assemble::address(service, &config.host.name).await?;
+    let plugins = assemble::plugins(runtime, &config.host, service, &address).await?;
+    let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
+    let still_serving = holds && start.same_machine_boot && assemble::is_serving(&plugins, &service.name).await;
+    if !holds {
+        address.clear().await.with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
+    }
+    let effector = Effector::start(Parts {
+        service: service.name.clone(),
+        me: config.host.name.clone(),
+        drain: plugins.drain,
+        probes: plugins.probes,
+        probe_settings: assemble::probe_settings(&service.probe),
+        address,
+        reboot: assemble::reboot(service, service.plan.timing.reboot),
+        fence: plugins.fence,
+        store: store.clone(),
+        peers: peers.clone(),
+        inputs: inputs.clone(),
+    });
+    let machine = Machine::new(Arc::new(service.plan.clone()), store.store_id().await?, start.boot, durable);
+    Ok((machine, effector, still_serving))
+}
+
+fn service_infos(config: &Config) -> BTreeMap<ServiceName, ServiceInfo> {
+    config.services.iter().map(|service| (service.name.clone(), ServiceInfo::of(service))).collect()
+}
+
+/// The API, and how to end it.
+struct RunningApi {
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl RunningApi {
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        if let Ok(Err(error)) = self.task.await {
+            warn!(%error, "the API ended badly");
+        }
+    }
+}
+
+async fn start_api(
+    config: &Config,
+    publisher: Arc<Publisher>,
+    store: Store,
+    inputs: mpsc::Sender<Input>,
+) -> anyhow::Result<RunningApi> {
+    let settings = api_settings(config)?;
+    let listen = settings.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
+    let services = config.services.iter().map(|service| service.name.clone()).collect();
+    let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services);
+    let router = understudy_api::router(Arc::new(surface), settings);
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let ended = async move {
+        let _ = stopped.await;
+    };
+    let task = tokio::spawn(understudy_api::serve(listener, router, ended));
+    Ok(RunningApi { stop, task })
+}
+
+fn api_settings(config: &Config) -> anyhow::Result<understudy_api::ApiConfig> {
+    let token = match &config.api.token_file {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            Some(text.with_context(|| format!("{} can't be read; see [api] token_file", path.display()))?.trim().to_owned())
+        }
+    };
+    let settings =
+        understudy_api::ApiConfig { listen: config.api.listen, token, allowed_hosts: config.api.allowed_hosts.clone() };
+    settings.check()?;
+    Ok(settings)
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        warn!("signals can't be watched; the daemon runs until it is killed");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}

@@ -1,0 +1,143 @@
+//! Takeovers as the API shows them: read out of the journal, this host's and the peers'. Pure.
+//!
+//! Invariant: the state follows from the steps that were written down, never from what should have happened.
+
+use std::collections::BTreeMap;
+
+use understudy_api::wire::{Cause, JournalLine, Role, Takeover, TakeoverState, Term};
+
+/// Puts the lines of one round together; none when there are no lines.
+pub(crate) fn of_round(id: &str, mut steps: Vec<JournalLine>, cause: Option<Cause>) -> Option<Takeover> {
+    steps.sort_by(|a, b| (a.at_ms, &a.host, a.seq).cmp(&(b.at_ms, &b.host, b.seq)));
+    let begun = steps.first()?;
+    let (service, started_at_ms) = (begun.service.clone(), begun.at_ms);
+    let state = state(&steps);
+    let ended_at_ms = state.is_final().then(|| steps.iter().filter(|line| ends(&line.step)).map(|line| line.at_ms).max());
+    Some(Takeover {
+        id: id.to_owned(),
+        service,
+        first: steps.iter().find(|line| is_firsts(line.from)).map(|line| line.host.clone()),
+        second: steps.iter().find(|line| is_seconds(line.to)).map(|line| line.host.clone()),
+        cause,
+        state,
+        new_term: new_term(&steps),
+        started_at_ms,
+        ended_at_ms: ended_at_ms.flatten(),
+        outage_ms: outage(&steps),
+        refusal: None,
+        steps,
+    })
+}
+
+/// Every round of these lines, newest first.
+pub(crate) fn all(lines: Vec<JournalLine>, cause: impl Fn(&str) -> Option<Cause>) -> Vec<Takeover> {
+    let mut rounds: BTreeMap<String, Vec<JournalLine>> = BTreeMap::new();
+    for line in lines {
+        if let Some(round) = line.round.clone() {
+            rounds.entry(round).or_default().push(line);
+        }
+    }
+    let mut all: Vec<_> =
+        rounds.into_iter().filter_map(|(id, steps)| of_round(&id, steps, cause(&id))).collect();
+    all.sort_by_key(|takeover| std::cmp::Reverse(takeover.started_at_ms));
+    all
+}
+
+fn is_firsts(role: Role) -> bool {
+    matches!(role, Role::Asking | Role::Draining | Role::Stopped | Role::Released | Role::Active | Role::Parked)
+}
+
+fn is_seconds(role: Role) -> bool {
+    matches!(role, Role::Preparing | Role::Activating)
+}
+
+fn ends(step: &str) -> bool {
+    DONE.contains(&step) || CANCELLED.contains(&step) || DECLINED.contains(&step)
+}
+
+const DONE: [&str; 2] = ["took-over", "grant-settled"];
+const CANCELLED: [&str; 4] = ["drain-aborted", "ask-ended", "offer-cancelled", "offer-forgotten"];
+const DECLINED: [&str; 4] = ["candidate-declined", "declined", "candidate-silent", "offer-stale"];
+
+fn state(steps: &[JournalLine]) -> TakeoverState {
+    let has = |names: &[&str]| steps.iter().any(|line| names.contains(&line.step.as_str()));
+    if has(&DONE[..1]) {
+        TakeoverState::Done
+    } else if has(&["grant-accepted", "server-serves", "serving"]) {
+        TakeoverState::TakingOver
+    } else if has(&DONE) {
+        TakeoverState::Done
+    } else if has(&["released"]) {
+        TakeoverState::Released
+    } else if has(&CANCELLED) {
+        TakeoverState::Cancelled
+    } else if has(&DECLINED) {
+        TakeoverState::Declined
+    } else if has(&["drain-started", "shut-down-alone"]) {
+        TakeoverState::Draining
+    } else {
+        TakeoverState::Asking
+    }
+}
+
+fn new_term(steps: &[JournalLine]) -> Option<Term> {
+    steps.iter().find(|line| line.step == "grant-accepted").map(|line| line.term.clone())
+}
+
+/// From the moment in which the first stopped admitting to the moment in which the second admitted, by the two hosts'
+/// own clocks.
+fn outage(steps: &[JournalLine]) -> Option<u64> {
+    let held = steps.iter().find(|line| line.step == "drain-started")?.at_ms;
+    let admitted = steps.iter().find(|line| line.step == "serving" && line.at_ms >= held)?.at_ms;
+    Some(admitted - held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(host: &str, step: &str, from: Role, to: Role, at_ms: u64) -> JournalLine {
+        JournalLine {
+            seq: at_ms,
+            at_ms,
+            host: host.to_owned(),
+            service: "web".to_owned(),
+            step: step.to_owned(),
+            reason: String::new(),
+            detail: String::new(),
+            from,
+            to,
+            term: understudy_protocol::Term(2).into(),
+            round: Some("r-1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_takeover_is_read_from_both_hosts_lines() {
+        let lines = vec![
+            line("alpha", "fault-indicated", Role::Active, Role::Asking, 10),
+            line("beta", "fault-heard", Role::Standby, Role::Preparing, 11),
+            line("alpha", "drain-started", Role::Asking, Role::Draining, 20),
+            line("alpha", "released", Role::Stopped, Role::Released, 30),
+            line("beta", "grant-accepted", Role::Preparing, Role::Activating, 31),
+            line("beta", "serving", Role::Activating, Role::Active, 45),
+        ];
+        let under_way = of_round("r-1", lines.clone(), None).unwrap();
+        assert_eq!(under_way.state, TakeoverState::TakingOver);
+        let mut ended = lines;
+        ended.push(line("beta", "took-over", Role::Active, Role::Active, 50));
+        let done = of_round("r-1", ended, None).unwrap();
+        assert_eq!(done.state, TakeoverState::Done);
+        assert_eq!((done.first.as_deref(), done.second.as_deref()), (Some("alpha"), Some("beta")));
+        assert_eq!((done.outage_ms, done.ended_at_ms), (Some(25), Some(50)));
+    }
+
+    #[test]
+    fn a_declined_round_stays_declined() {
+        let lines = vec![
+            line("alpha", "fault-indicated", Role::Active, Role::Asking, 10),
+            line("alpha", "candidate-declined", Role::Asking, Role::Active, 12),
+        ];
+        assert_eq!(of_round("r-1", lines, None).unwrap().state, TakeoverState::Declined);
+    }
+}
