@@ -17,7 +17,8 @@ pub(crate) fn run(config: &Value, context: &CallContext) -> Result<Seen, PluginE
         "" => Ok(Seen::new()),
         "context" => Ok(seen_context(context)),
         "spin" => spin(),
-        "recurse" => Ok(vec![pair("depth", recurse(1))]),
+        "recurse" => Ok(vec![pair("sum", recurse(u64::MAX))]),
+        "recurse-in-memory" => Ok(vec![pair("sum", recurse_in_memory(u64::MAX))]),
         "memory" => take_memory(),
         "memory-politely" => Ok(take_memory_politely()),
         "trap" => trap(),
@@ -128,12 +129,19 @@ pub(crate) fn pair(key: &str, value: impl ToString) -> (String, String) {
     (key.to_owned(), value.to_string())
 }
 
+/// Its frames hold numbers only: they are on the sandbox's own stack.
+#[inline(never)]
 fn recurse(depth: u64) -> u64 {
-    let here = std::hint::black_box([depth; 64]);
-    if depth == u64::MAX { 0 } else { recurse(depth + 1) + here[(depth % 64) as usize] }
+    if depth == 0 { 0 } else { recurse(depth - 1).wrapping_mul(3) ^ depth }
 }
 
-/// Grows by doubling, as a leak would, and touches what it gets; the allocator aborts when there is no more.
+/// Its frames have an address: they are on the stack in the guest's memory, which ends first.
+fn recurse_in_memory(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 64]);
+    if depth == 0 { 0 } else { recurse_in_memory(depth - 1) + here[(depth % 64) as usize] }
+}
+
+/// Leaks; the allocator aborts when there is no more.
 fn take_memory() -> ! {
     let mut hoard = Vec::new();
     loop {

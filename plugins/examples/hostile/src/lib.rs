@@ -12,7 +12,7 @@ use serde_json::Value;
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../wit", world: "server", pub_export_macro: true });
+    wit_bindgen::generate!({ path: "../../../wit", world: "server" });
 }
 
 use bindings::exports::understudy::plugin::{drainer, manifest, probe};

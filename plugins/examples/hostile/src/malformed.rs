@@ -1,6 +1,8 @@
 //! Answers that break the component ABI itself. The generated code would never make one, so the probe's `check` is exported
 //! by hand here: it lets the generated code answer, and then spoils the answer in memory as `spoil` says.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::bindings::exports::understudy::plugin::{drainer, manifest, probe};
 use crate::{Hostile, configuration};
 
@@ -12,6 +14,7 @@ unsafe extern "C" fn check(context: *mut u8) -> *mut u8 {
     // SAFETY: called by the component's ABI with what the generated function expects.
     let answer = unsafe { probe::_export_check_cabi::<Hostile>(context) };
     let config = configuration();
+    SPOILT.store(!config["spoil"].is_null(), Ordering::Relaxed);
     // SAFETY: the layout of `result<report, plugin-error>`: the report begins at 4 with its verdict, then comes the
     // list of faults (pointer at 8, length at 12), whose first entry begins with its code's pointer.
     unsafe {
@@ -29,8 +32,11 @@ unsafe extern "C" fn check(context: *mut u8) -> *mut u8 {
 
 #[unsafe(export_name = "cabi_post_understudy:plugin/probe@0.1.0#check")]
 unsafe extern "C" fn after_check(answer: *mut u8) {
-    if configuration()["spoil"].is_null() {
+    if !SPOILT.load(Ordering::Relaxed) {
         // SAFETY: as the generated code would.
         unsafe { probe::__post_return_check::<Hostile>(answer) };
     }
 }
+
+/// Kept from `check`: nothing of the host's may be called once the answer is out.
+static SPOILT: AtomicBool = AtomicBool::new(false);
