@@ -199,10 +199,19 @@ export function follow(listener: StreamListener, afterSeq: number): { stop(): vo
     }
   }
 
+  // A stream may look whole for long after the network went away. Where only the daemon's own machine is meant, the
+  // next attempt succeeds at once.
+  const onOffline = (): void => current.abort(new Error("this machine is offline"));
+  const onOnline = (): void => wake();
+  addEventListener("offline", onOffline);
+  addEventListener("online", onOnline);
+
   void run();
   return {
     stop() {
       stopped = true;
+      removeEventListener("offline", onOffline);
+      removeEventListener("online", onOnline);
       current.abort();
       wake();
     },

@@ -54,6 +54,9 @@ const NAMES: Record<StepKey, string[]> = {
 
 const PLACE = new Map<string, StepKey>(Object.entries(NAMES).flatMap(([key, names]) => names.map((name) => [name, key as StepKey] as const)));
 
+export const isKnown = (name: string): boolean => PLACE.has(name);
+export const knownNames = (): string[] => [...PLACE.keys()];
+
 const BY_ROLE: Record<Role, StepKey> = {
   fresh: "monitor",
   unsynced: "monitor",
