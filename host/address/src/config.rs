@@ -32,7 +32,8 @@ pub struct ProxyConfig {
     /// Whether idle client connections are kept over a switch and attached to the new server.
     ///
     /// Right only where the server remembers nothing between two requests of a connection and every answer marks its
-    /// own end: HTTP/1.1 yes, Redis or PostgreSQL no.
+    /// own end: HTTP/1.1 yes, Redis or PostgreSQL no. Connections that turn out to be TLS, HTTP/2 or a websocket are not
+    /// carried.
     pub carry_idle: bool,
 }
 

@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bed::{Lines, Server, address, config, drain, free};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use understudy_address::{Address, AddressEvent, ProxyConfig};
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn carrying(listen: SocketAddr, server: SocketAddr) -> ProxyConfig {
-    ProxyConfig { carry_idle: true, ..config(listen, server) }
+    ProxyConfig {
+        carry_idle: true,
+        ..config(listen, server)
+    }
 }
 
 async fn silence(client: &mut Lines) {
@@ -51,7 +54,11 @@ async fn an_idle_connection_goes_on_with_the_next_server() {
     silence(&mut client).await;
     first.drop_address().await.unwrap();
     silence(&mut client).await;
-    assert_eq!(seen.load(Ordering::SeqCst), 2, "a request reached the server that was about to stop");
+    assert_eq!(
+        seen.load(Ordering::SeqCst),
+        2,
+        "a request reached the server that was about to stop"
+    );
 
     let next = Server::start(free(), "second").await;
     let second = address(carrying(listen, next.at), "beta").await;
@@ -61,8 +68,8 @@ async fn an_idle_connection_goes_on_with_the_next_server() {
     assert_eq!(client.next().await.unwrap(), "second b");
     assert_eq!(client.ask("c").await.unwrap().unwrap(), "second c");
     assert_eq!(silent.ask("d").await.unwrap().unwrap(), "second d");
-    let flow = &second.flows()[0];
-    assert_eq!(flow.client, client.stream.local_addr().unwrap());
+    let me = client.stream.local_addr().unwrap();
+    let flow = second.flows().into_iter().find(|flow| flow.client == me).unwrap();
     assert_eq!(flow.from_client, 6, "the account goes along");
 }
 
@@ -147,7 +154,11 @@ async fn an_answer_that_pauses_and_ends_with_the_connection_is_ended() {
     server.write_all(b"two\n").await.unwrap();
     drop(server);
     assert_eq!(client.next().await.unwrap(), "two");
-    assert_eq!(client.try_next().await.unwrap(), None, "the end of the answer must arrive");
+    assert_eq!(
+        client.try_next().await.unwrap(),
+        None,
+        "the end of the answer must arrive"
+    );
 }
 
 #[tokio::test]
@@ -191,7 +202,9 @@ async fn busy_connections_survive_ten_switches() {
     let mut now = address(carrying(listen, server.at), "host-0").await;
     now.take().await.unwrap();
     let going = Arc::new(AtomicBool::new(true));
-    let clients: Vec<_> = (0..20).map(|number| tokio::spawn(keep_asking(listen, number, going.clone()))).collect();
+    let clients: Vec<_> = (0..20)
+        .map(|number| tokio::spawn(keep_asking(listen, number, going.clone())))
+        .collect();
     let mut answered_by_servers = 0;
     for round in 1..=10 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -210,22 +223,78 @@ async fn busy_connections_survive_ten_switches() {
         answered += client.await.unwrap();
     }
     answered_by_servers += server.lines.load(Ordering::SeqCst);
-    assert_eq!(answered, answered_by_servers, "every request was seen by exactly one server");
+    assert_eq!(
+        answered, answered_by_servers,
+        "every request was seen by exactly one server"
+    );
     assert!(answered > 1000, "only {answered} requests: this proves little");
 }
 
-/// Asks on one connection, a little faster than the pause that makes a flow idle every now and then.
+/// Asks on one connection, again as soon as the answer is there or a little later.
 async fn keep_asking(listen: SocketAddr, number: u64, going: Arc<AtomicBool>) -> usize {
     let mut client = Lines::connect(listen).await;
     let mut asked = 0;
     while going.load(Ordering::SeqCst) {
         let question = format!("{number}-{asked}");
         let answer = client.ask(&question).await;
-        assert_eq!(answer.unwrap(), Some(format!("s {question}")), "client {number}, request {asked}");
+        assert_eq!(
+            answer.unwrap(),
+            Some(format!("s {question}")),
+            "client {number}, request {asked}"
+        );
         asked += 1;
-        // Mostly quick, sometimes idle for longer than a pause within an answer.
-        let pause = if asked % 7 == 0 { 80 } else { 5 + number % 5 };
-        tokio::time::sleep(Duration::from_millis(pause as u64)).await;
+        tokio::time::sleep(Duration::from_millis(number)).await;
     }
     asked
+}
+
+#[tokio::test]
+async fn a_session_that_only_its_server_knows_is_ended() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = free();
+    let first = address(carrying(listen, upstream.local_addr().unwrap()), "alpha").await;
+    first.take().await.unwrap();
+    let mut tls = Lines::connect(listen).await;
+    tls.stream.write_all(&[0x16, 3, 1]).await.unwrap();
+    let (mut tls_server, _) = upstream.accept().await.unwrap();
+    tls_server.write_all(b"hello\n").await.unwrap();
+    tls.next().await.unwrap();
+    let mut socket = Lines::connect(listen).await;
+    socket.say("GET / HTTP/1.1").await.unwrap();
+    let (mut socket_server, _) = upstream.accept().await.unwrap();
+    socket_server
+        .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        .await
+        .unwrap();
+    socket.next().await.unwrap();
+    socket.next().await.unwrap();
+    first.hold().await.unwrap();
+    assert_eq!(first.quiesce(SOON).await.quiesced, 2);
+    drop((tls_server, socket_server, upstream));
+    assert_eq!(tls.try_next().await.unwrap(), None);
+    assert_eq!(socket.try_next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_the_whole_answer_of_a_stopped_server() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = free();
+    let first = address(config(listen, upstream.local_addr().unwrap()), "alpha").await;
+    first.take().await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(listen).await.unwrap();
+    client.write_all(b"give me much").await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    server.read_exact(&mut [0; 12]).await.unwrap();
+    // As much as the kernel takes without the client reading anything.
+    let mut sent = 0;
+    while let Ok(Ok(bytes)) = tokio::time::timeout(Duration::from_millis(300), server.write(&[7; 65_536])).await {
+        sent += bytes;
+    }
+    drop((server, upstream));
+    first.hold().await.unwrap();
+    first.drop_address().await.unwrap();
+    assert_eq!(first.flows(), []);
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).await.unwrap();
+    assert_eq!(got.len(), sent);
 }

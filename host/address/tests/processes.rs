@@ -16,14 +16,31 @@ use understudy_address::ProxyConfig;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["actor", name, listen] => runtime.block_on(act(name, listen.parse().unwrap())),
         _ => {
-            run(&runtime, "two_thousand_clients_cross_a_switch", two_thousand_clients_cross_a_switch());
+            run(
+                &runtime,
+                "two_thousand_clients_cross_a_switch",
+                two_thousand_clients_cross_a_switch(),
+            );
             run(&runtime, "a_killed_holder_is_replaced", a_killed_holder_is_replaced());
+            run(
+                &runtime,
+                "clients_wait_when_files_run_out",
+                clients_wait_when_files_run_out(),
+            );
             run(&runtime, "a_killed_offerer_is_replaced", a_killed_offerer_is_replaced());
-            run(&runtime, "a_killed_successor_may_be_followed_by_another", a_killed_successor_may_be_followed_by_another());
+            run(
+                &runtime,
+                "a_killed_successor_may_be_followed_by_another",
+                a_killed_successor_may_be_followed_by_another(),
+            );
         }
     }
 }
@@ -53,7 +70,10 @@ async fn two_thousand_clients_cross_a_switch() {
     let (by_first, by_second) = load.await.unwrap();
     println!("  {by_first} answers by the first, {by_second} by the second");
     assert_eq!(by_first + by_second, 2000);
-    assert!(by_first > 200 && by_second > 200, "the switch was not in the middle of the load");
+    assert!(
+        by_first > 200 && by_second > 200,
+        "the switch was not in the middle of the load"
+    );
 }
 
 async fn a_killed_holder_is_replaced() {
@@ -67,7 +87,10 @@ async fn a_killed_holder_is_replaced() {
     assert!(second.tell("take").starts_with("error"), "two have one address");
     first.kill();
     second.tell("take");
-    assert_eq!(Lines::connect(listen).await.ask("x").await.unwrap().unwrap(), "second x");
+    assert_eq!(
+        Lines::connect(listen).await.ask("x").await.unwrap().unwrap(),
+        "second x"
+    );
     // It comes back holding nothing, and may have the address later.
     let mut first = Actor::start("first", listen);
     first.tell("clear");
@@ -86,7 +109,10 @@ async fn a_killed_offerer_is_replaced() {
     first.kill();
     second.tell("serve");
     second.tell("take");
-    assert_eq!(Lines::connect(listen).await.ask("x").await.unwrap().unwrap(), "second x");
+    assert_eq!(
+        Lines::connect(listen).await.ask("x").await.unwrap().unwrap(),
+        "second x"
+    );
 }
 
 /// The one that has just taken the address dies: the socket dies with it, and the first binds afresh.
@@ -103,6 +129,29 @@ async fn a_killed_successor_may_be_followed_by_another() {
     assert_eq!(Lines::connect(listen).await.ask("x").await.unwrap().unwrap(), "first x");
 }
 
+/// With too few descriptors clients wait until others are done; none is refused and the daemon goes on.
+async fn clients_wait_when_files_run_out() {
+    let listen = free();
+    let mut only = Actor::start("first", listen);
+    only.tell("serve");
+    only.tell("take");
+    only.tell("limit 60");
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        running.spawn(async move {
+            let mut client = Lines::connect(listen).await;
+            assert_eq!(
+                client.ask("slow 100").await.unwrap().as_deref(),
+                Some("first slow 100"),
+                "client {number}"
+            );
+        });
+    }
+    while let Some(client) = running.join_next().await {
+        client.unwrap();
+    }
+}
+
 /// Opens connections at a steady rate; each asks once. Gives the number of answers by the first and by the second.
 async fn load(listen: SocketAddr, clients: usize, pause: Duration) -> (usize, usize) {
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
@@ -114,7 +163,10 @@ async fn load(listen: SocketAddr, clients: usize, pause: Duration) -> (usize, us
         running.spawn(async move {
             let stream = tokio::net::TcpStream::connect(listen).await;
             let mut client = Lines::new(stream.unwrap_or_else(|error| panic!("client {number}: {error}")));
-            let answer = client.ask("x").await.unwrap_or_else(|error| panic!("client {number}: {error}"));
+            let answer = client
+                .ask("x")
+                .await
+                .unwrap_or_else(|error| panic!("client {number}: {error}"));
             match answer.as_deref() {
                 Some("first x") => counts[0].fetch_add(1, Ordering::SeqCst),
                 Some("second x") => counts[1].fetch_add(1, Ordering::SeqCst),
@@ -173,11 +225,19 @@ impl Drop for Actor {
 async fn act(name: &str, listen: SocketAddr) {
     let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
     let at = free();
-    let config = ProxyConfig { take_patience: Duration::from_millis(300), ..config(listen, at) };
+    let config = ProxyConfig {
+        take_patience: Duration::from_millis(300),
+        ..config(listen, at)
+    };
     let address = address(config, name).await;
     let mut server = None;
     let (lines, mut commands) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
+    std::thread::spawn(move || {
+        std::io::stdin()
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| lines.send(line))
+    });
     while let Some(command) = commands.recv().await {
         let done = match command.as_str() {
             "take" => address.take().await,
@@ -197,6 +257,14 @@ async fn act(name: &str, listen: SocketAddr) {
             "quiesce" => {
                 println!("{} busy", address.quiesce(Duration::from_secs(5)).await.busy.len());
                 continue;
+            }
+            "limit 60" => {
+                let limit = rustix::process::Rlimit {
+                    current: Some(60),
+                    maximum: Some(60),
+                };
+                rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+                Ok(())
             }
             other => panic!("{other}?"),
         };

@@ -11,9 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::capacity;
 use super::forward::{self, Context};
 use super::ledger::History;
-use super::table::FlowTable;
+use super::table::{FlowTable, open_flows};
 use crate::AddressEvent;
 
 /// One listening socket.
@@ -103,7 +104,7 @@ async fn accept(
         let accepted = tokio::select! {
             biased;
             _ = stopped.wait_for(|stopped| *stopped) => return,
-            accepted = listener.accept() => accepted,
+            accepted = accept_one(&listener) => accepted,
         };
         match accepted {
             Ok((stream, client)) => {
@@ -112,9 +113,8 @@ async fn accept(
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                // Out of descriptors or memory: the clients wait in the queue until some flow ends.
-                if !failing {
-                    failing = true;
+                // The clients wait in the queue until some flow ends.
+                if !std::mem::replace(&mut failing, true) {
                     let _ = context.events.send(AddressEvent::AcceptFails {
                         listen,
                         error: error.to_string(),
@@ -124,6 +124,15 @@ async fn accept(
             }
         }
     }
+}
+
+async fn accept_one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let capacity = capacity::flows();
+    if open_flows() >= capacity {
+        let problem = format!("no more than {capacity} flows fit into RLIMIT_NOFILE: raise LimitNOFILE of understudy");
+        return Err(io::Error::other(problem));
+    }
+    listener.accept().await
 }
 
 /// The error is one client's, which went away before it was accepted, and not the socket's.

@@ -41,7 +41,7 @@ pub(super) async fn run(entry: Entry, client: TcpStream, context: Arc<Context>, 
                 return close_in_order(&context, &account, client);
             }
         };
-        match forward(&account, &client, server, &context, &mut stage).await {
+        match forward(&entry, &client, server, &context, &mut stage).await {
             After::Again => lazily = !account.history().untouched(),
             After::Close => return close_in_order(&context, &account, client),
             After::Reset => return pump::reset(client),
@@ -129,12 +129,13 @@ enum After {
 }
 
 async fn forward(
-    account: &Account,
+    entry: &Entry,
     client: &TcpStream,
     server: TcpStream,
     context: &Context,
     stage: &mut watch::Receiver<Stage>,
 ) -> After {
+    let account = entry.account();
     let after = {
         let upward = pump::upward(account, client, &server);
         let downward = pump::downward(account, client, &server);
@@ -149,7 +150,14 @@ async fn forward(
                     End::Finished | End::ListenerBroke => client_finished = true,
                     End::SpeakerBroke => break Some(End::ListenerBroke),
                 },
-                () = &mut leaving => break None,
+                () = &mut leaving => {
+                    if !account.delivering() {
+                        break None;
+                    }
+                    // A slow client still gets what its server said; nothing goes the other way any more.
+                    entry.leave();
+                    break timeout(DELIVERY, &mut downward).await.ok();
+                }
             }
         };
         let stage_then = *stage.borrow();
@@ -157,7 +165,8 @@ async fn forward(
             Some(after) => after,
             None => {
                 pump::finish(client);
-                if !client_finished {
+                let may_speak = *account.gate().borrow() == Gate::Open;
+                if !client_finished && may_speak {
                     drain_client(account, stage.clone(), upward).await;
                 }
                 After::Close
@@ -181,7 +190,9 @@ fn server_ended(account: &Account, context: &Context, end: Option<End>, stage: S
     };
     match end {
         Some(End::ListenerBroke) => Some(After::Reset),
-        _ if nothing_lost && (context.config.carry_idle || untouched) => Some(After::Again),
+        _ if nothing_lost && (untouched || (context.config.carry_idle && account.has_no_session())) => {
+            Some(After::Again)
+        }
         _ if nothing_lost => Some(After::Close),
         Some(End::Finished) => None,
         Some(End::SpeakerBroke) if !account.busy() => None,
@@ -245,6 +256,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// The server is on this machine: it answers at once or its queue is full.
 const ONE_ATTEMPT: Duration = Duration::from_secs(2);
+/// How long a slow client may take to read an answer whose server is gone.
+const DELIVERY: Duration = Duration::from_secs(30);
 /// How long a client may stay silent after the server has finished; the kernel gives up such a connection after 60 s too.
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 /// The server is stopped when the proxy leaves: what it said is in the kernel already.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
+use super::speech;
 use crate::flow::{Flow, Spoke};
 
 /// One flow's account.
@@ -26,7 +27,9 @@ pub(super) struct Account {
 pub(super) enum Gate {
     /// They are.
     Open,
-    /// They wait in the kernel, because the flow was idle.
+    /// They wait in the kernel; whether the server has said all it will is not clear yet.
+    Settling,
+    /// They wait in the kernel, because the flow is idle.
     Quiet,
     /// They wait in the kernel, whatever was in progress: the server is gone.
     Shut,
@@ -65,8 +68,12 @@ struct Ledger {
     delivering: bool,
     /// The client has said its last byte.
     client_finished: bool,
-    /// The server spoke since the gate was closed on an idle flow.
+    /// The server spoke since the flow was found idle.
     spoke_since_quiet: bool,
+    /// The server's last word was an interim answer.
+    interim: bool,
+    /// The connection has a state that only its server knows.
+    session: bool,
 }
 
 impl Account {
@@ -81,6 +88,8 @@ impl Account {
             delivering: false,
             client_finished: false,
             spoke_since_quiet: false,
+            interim: false,
+            session: false,
         };
         Account {
             id,
@@ -128,9 +137,18 @@ impl Account {
         Some(result)
     }
 
-    pub(super) fn server_said(&self, bytes: usize) {
+    /// Takes note of the client's first bytes.
+    pub(super) fn opened_with(&self, first: &[u8]) {
+        if speech::opens_a_session(first) {
+            self.ledger().session = true;
+        }
+    }
+
+    pub(super) fn server_said(&self, bytes: &[u8]) {
         let mut ledger = self.ledger();
-        ledger.history.from_server += bytes as u64;
+        ledger.interim = speech::is_interim(bytes);
+        ledger.session |= speech::upgrades(bytes);
+        ledger.history.from_server += bytes.len() as u64;
         ledger.spoke_last = Some(Spoke::Server);
         ledger.server_at = Instant::now();
         ledger.delivering = true;
@@ -141,23 +159,32 @@ impl Account {
         self.ledger().delivering = false;
     }
 
-    /// Holds the client back if nothing is in progress; says whether it is held back now.
-    pub(super) fn quiesce_if_idle(&self) -> bool {
+    /// Holds the client back if nothing is in progress; says whether nothing is, and the client is held back.
+    ///
+    /// `eager`: a client that pauses for less than [`PAUSE`] is held back as soon as the server has spoken last; the
+    /// pause is then waited for while nobody can end it but the server.
+    pub(super) fn quiesce_if_idle(&self, eager: bool) -> bool {
         let mut ledger = self.ledger();
-        if *self.gate.borrow() != Gate::Open {
-            return true;
+        let gate = *self.gate.borrow();
+        match gate {
+            Gate::Quiet | Gate::Shut => true,
+            Gate::Open | Gate::Settling if !ledger.calm() => false,
+            Gate::Open | Gate::Settling if ledger.silent() => {
+                ledger.spoke_since_quiet = false;
+                self.gate.send_replace(Gate::Quiet);
+                true
+            }
+            Gate::Open if eager => {
+                self.gate.send_replace(Gate::Settling);
+                false
+            }
+            Gate::Open | Gate::Settling => false,
         }
-        if !ledger.idle() {
-            return false;
-        }
-        ledger.spoke_since_quiet = false;
-        self.gate.send_replace(Gate::Quiet);
-        true
     }
 
     /// Holds the client back, whatever is in progress.
     pub(super) fn shut(&self) {
-        if !self.quiesce_if_idle() {
+        if !self.quiesce_if_idle(false) {
             let _ledger = self.ledger();
             self.gate.send_replace(Gate::Shut);
         }
@@ -172,6 +199,16 @@ impl Account {
     pub(super) fn still_quiet(&self) -> bool {
         let ledger = self.ledger();
         *self.gate.borrow() == Gate::Quiet && !ledger.spoke_since_quiet && !ledger.delivering && !ledger.client_finished
+    }
+
+    /// Nothing of the connection is known to its server alone.
+    pub(super) fn has_no_session(&self) -> bool {
+        !self.ledger().session
+    }
+
+    /// Bytes of the server are on their way to the client.
+    pub(super) fn delivering(&self) -> bool {
+        self.ledger().delivering
     }
 
     /// Something is in progress: an answer is awaited or under way to the client.
@@ -209,11 +246,15 @@ impl Account {
 }
 
 impl Ledger {
-    fn idle(&self) -> bool {
-        let nobody_waits = self.spoke_last != Some(Spoke::Client) && !self.delivering && !self.client_finished;
-        let silent_for = self.client_at.max(self.server_at).elapsed();
-        // Nothing can be in progress where nothing was said.
-        nobody_waits && (self.spoke_last.is_none() || silent_for > PAUSE)
+    /// Nobody is known to wait for anything.
+    fn calm(&self) -> bool {
+        self.spoke_last != Some(Spoke::Client) && !self.delivering && !self.client_finished && !self.interim
+    }
+
+    /// Nothing was said for so long that nothing more of the last answer will come. Where nothing was said at all, there
+    /// is nothing to come.
+    fn silent(&self) -> bool {
+        self.spoke_last.is_none() || self.client_at.max(self.server_at).elapsed() > PAUSE
     }
 }
 
@@ -237,15 +278,15 @@ mod tests {
     fn a_request_in_progress_is_not_idle_and_a_quiet_client_is_not_read() {
         let account = account();
         assert_eq!(say(&account, 10), Some(10));
-        assert!(!account.quiesce_if_idle(), "the client waits for an answer");
-        account.server_said(20);
+        assert!(!account.quiesce_if_idle(false), "the client waits for an answer");
+        account.server_said(&[b'x'; 20]);
         account.delivered();
-        assert!(!account.quiesce_if_idle(), "the answer may go on");
+        assert!(!account.quiesce_if_idle(false), "the answer may go on");
         std::thread::sleep(PAUSE * 2);
-        assert!(account.quiesce_if_idle());
+        assert!(account.quiesce_if_idle(false));
         assert_eq!(say(&account, 5), None);
         assert!(account.still_quiet());
-        account.server_said(1);
+        account.server_said(b"x");
         account.delivered();
         assert!(!account.still_quiet(), "it was a pause within an answer");
         account.reopen();
@@ -255,6 +296,29 @@ mod tests {
             (flow.from_client, flow.from_server, flow.awaiting_answer),
             (15, 21, true)
         );
+    }
+
+    #[test]
+    fn an_eager_look_holds_a_client_that_never_pauses() {
+        let account = account();
+        say(&account, 1);
+        assert!(!account.quiesce_if_idle(true));
+        account.server_said(b"HTTP/1.1 100 Continue\r\n\r\n");
+        account.delivered();
+        assert!(!account.quiesce_if_idle(true));
+        assert_eq!(
+            say(&account, 1),
+            Some(1),
+            "the client must go on after an interim answer"
+        );
+        account.server_said(b"HTTP/1.1 200 OK");
+        account.delivered();
+        assert!(!account.quiesce_if_idle(true));
+        assert_eq!(say(&account, 1), None, "held back, though the answer may go on");
+        account.server_said(b"more");
+        account.delivered();
+        std::thread::sleep(PAUSE * 2);
+        assert!(account.quiesce_if_idle(true) && account.still_quiet());
     }
 
     #[test]

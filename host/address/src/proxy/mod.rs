@@ -8,6 +8,7 @@
 //! else happens in between. What can't be kept: the process that holds a connection is killed, and the connection
 //! breaks with it.
 
+mod capacity;
 mod descriptors;
 mod door;
 mod forward;
@@ -16,6 +17,7 @@ mod ledger;
 mod listen;
 mod offer;
 mod pump;
+mod speech;
 mod table;
 
 use std::io;
@@ -61,6 +63,7 @@ impl Proxy {
         events: broadcast::Sender<AddressEvent>,
     ) -> Result<Self, AddressError> {
         check(&config, &service)?;
+        capacity::raise();
         Ok(Proxy {
             service,
             host,
@@ -153,7 +156,14 @@ impl Proxy {
     }
 
     pub(crate) async fn quiesce(&self, within: Duration) -> Quiet {
-        self.table.quiesce(within).await
+        // Where every answer stands for itself, a client may be held back after any of them; elsewhere it may be in the
+        // middle of a dialogue, and gets half the time to come to its end.
+        let patience = if self.context.config.carry_idle {
+            Duration::ZERO
+        } else {
+            within / 2
+        };
+        self.table.quiesce(within, patience).await
     }
 
     pub(crate) async fn wait_flows_idle(&self, within: Duration) -> Vec<Flow> {

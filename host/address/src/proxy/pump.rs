@@ -26,6 +26,7 @@ pub(super) enum End {
 pub(super) async fn upward(account: &Account, client: &TcpStream, server: &TcpStream) -> End {
     let mut gate = account.gate();
     let mut buffer = Vec::new();
+    let mut first = account.history().untouched();
     loop {
         // The sender lives in the account, so this can't fail.
         let _ = gate.wait_for(|gate| *gate == Gate::Open).await;
@@ -39,6 +40,9 @@ pub(super) async fn upward(account: &Account, client: &TcpStream, server: &TcpSt
             None => continue,
             Some(Ok(0)) => return finish(server),
             Some(Ok(_)) => {
+                if std::mem::take(&mut first) {
+                    account.opened_with(&buffer);
+                }
                 if write_all(server, &buffer).await.is_err() {
                     return End::ListenerBroke;
                 }
@@ -62,8 +66,8 @@ pub(super) async fn downward(account: &Account, client: &TcpStream, server: &Tcp
         buffer.reserve_exact(CHUNK);
         match server.try_read_buf(&mut buffer) {
             Ok(0) => return End::Finished,
-            Ok(bytes) => {
-                account.server_said(bytes);
+            Ok(_) => {
+                account.server_said(&buffer);
                 if write_all(client, &buffer).await.is_err() {
                     return End::ListenerBroke;
                 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ pub(super) struct FlowTable {
 pub(super) struct Entry {
     table: Arc<FlowTable>,
     account: Arc<Account>,
+    off: AtomicBool,
 }
 
 impl FlowTable {
@@ -61,6 +62,7 @@ impl FlowTable {
     }
 
     pub(super) fn enter(self: &Arc<Self>, client: SocketAddr, listen: SocketAddr, history: History) -> Entry {
+        OPEN.fetch_add(1, Ordering::Relaxed);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let account = Arc::new(Account::new(id, client, listen, history));
         lock(&self.flows).insert(id, account.clone());
@@ -68,6 +70,7 @@ impl FlowTable {
         Entry {
             table: self.clone(),
             account,
+            off: AtomicBool::new(false),
         }
     }
 
@@ -97,14 +100,16 @@ impl FlowTable {
         }
     }
 
-    /// Holds idle clients back until all are, or the time is over.
-    pub(super) async fn quiesce(&self, within: Duration) -> Quiet {
-        let deadline = Instant::now() + within;
+    /// Holds idle clients back until all are, or the time is over. After `patience` also clients that never pause.
+    pub(super) async fn quiesce(&self, within: Duration, patience: Duration) -> Quiet {
+        let began = Instant::now();
+        let deadline = began + within;
         loop {
+            let eager = began.elapsed() >= patience;
             let (quiet, busy): (Vec<_>, Vec<_>) = self
                 .accounts()
                 .into_iter()
-                .partition(|account| account.quiesce_if_idle());
+                .partition(|account| account.quiesce_if_idle(eager));
             if busy.is_empty() || Instant::now() >= deadline {
                 let busy = busy.iter().map(|account| account.snapshot()).collect();
                 return Quiet {
@@ -136,8 +141,11 @@ impl FlowTable {
         self.snapshots()
     }
 
+    /// Everybody who was parked, oldest first.
     pub(super) fn unpark_all(&self) -> Vec<Parked> {
-        std::mem::take(&mut *lock(&self.parked))
+        let mut parked = std::mem::take(&mut *lock(&self.parked));
+        parked.sort_by_key(|parked| parked.history.opened_at);
+        parked
     }
 
     fn accounts(&self) -> Vec<Arc<Account>> {
@@ -148,6 +156,14 @@ impl FlowTable {
 impl Entry {
     pub(super) fn account(&self) -> &Arc<Account> {
         &self.account
+    }
+
+    /// Takes the flow off the table before its end: all that is left to do is to deliver what the server has said.
+    pub(super) fn leave(&self) {
+        if !self.off.swap(true, Ordering::Relaxed) {
+            lock(&self.table.flows).remove(&self.account.id);
+            self.table.count.send_modify(|count| *count -= 1);
+        }
     }
 
     /// The flow has no server and the stage is [`Stage::Leaving`]: keep its client for whoever comes next.
@@ -165,10 +181,17 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.table.flows).remove(&self.account.id);
-        self.table.count.send_modify(|count| *count -= 1);
+        self.leave();
+        OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// Flows of all proxies of this process: they share its descriptors.
+pub(super) fn open_flows() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
