@@ -27,7 +27,7 @@ pub(crate) const NET_RAW: Capability = Capability {
 
 /// Whether this process has the capability now. Where the kernel does not say, it is assumed: the move itself will tell.
 pub(crate) fn has(capability: Capability) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     effective(&status).is_none_or(|bits| bits & (1 << capability.number) != 0)
 }
 

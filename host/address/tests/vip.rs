@@ -8,7 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use bed::lan::{Lan, VIP4, VIP6, What, eventually};
-use understudy_address::{AddressError, AddressEvent, Holding, VipConfig};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use understudy_address::{Address, AddressConfig, AddressError, AddressEvent, Holding, VipConfig};
+use understudy_protocol::{HostName, ServiceName};
 
 const BOTH: [&str; 2] = ["192.0.2.10/24", "2001:db8::10/64"];
 const LINK_A: &str = "02:00:00:00:00:02";
@@ -223,6 +225,43 @@ fn what_is_missing_is_named() {
     lan.ip("b", "link set eth0 down");
     let error = lan.host("b", &BOTH).ask(What::Take).unwrap_err();
     assert!(error.to_string().contains("ip link set eth0 up"), "{error}");
+}
+
+#[test]
+fn a_missing_privilege_is_named() {
+    let lan = Lan::new();
+    let config = VipConfig {
+        addresses: vec![BOTH[0].parse().unwrap()],
+        interface: "eth0".to_owned(),
+        ports: Vec::new(),
+    };
+    let attempt = lan.within("a", || {
+        let none = CapabilitySet::empty();
+        // Of this thread only.
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            },
+        )
+        .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (service, host) = (ServiceName::new("web").unwrap(), HostName::new("a").unwrap());
+        runtime
+            .block_on(Address::new(AddressConfig::Vip(config), service, host))
+            .err()
+            .map(|error| error.to_string())
+    });
+    let error = attempt.join().unwrap().unwrap();
+    assert!(
+        error.contains("CAP_NET_ADMIN") && error.contains("AmbientCapabilities"),
+        "{error}"
+    );
 }
 
 /// A server on port 80 of every address of a node, which says the node's name and then echoes.

@@ -128,15 +128,17 @@ impl Proxy {
         let mut parked = self.empty_table().await;
         for door in std::mem::take(&mut sockets.doors) {
             let listen = door.listen;
-            let listener = door
-                .into_listener()
-                .await
-                .map_err(|error| AddressError::Listen { listen, error })?;
             let clients = parked
                 .extract_if(.., |parked| parked.listen == listen)
                 .filter_map(client)
                 .collect();
-            sockets.offers.push(self.offer(listen, Goods { listener, clients }));
+            match door.into_listener().await {
+                Ok(listener) => sockets.offers.push(self.offer(listen, Goods { listener, clients })),
+                Err(error) => {
+                    let error = error.to_string();
+                    let _ = self.context.events.send(AddressEvent::OfferFailed { listen, error });
+                }
+            }
         }
         self.change(Holding::Dropped, AddressEvent::Dropped);
         Ok(())
