@@ -4,6 +4,8 @@
 //! free ports and in a folder of its own, and ends only what it started.
 
 mod bed;
+mod http;
+mod nginx;
 
 mod redis;
 mod redis_faults;

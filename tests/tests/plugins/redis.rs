@@ -40,7 +40,7 @@ impl Redis {
     fn write(&self) {
         let Self { port, folder, extra } = self;
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndaemonize yes\ndir {}\npidfile {}/pid\nlogfile {}/log\nsave 3600 1\n{extra}\n",
+            "port {port}\nbind 127.0.0.1\ndaemonize yes\ndir {}\npidfile {}/pid\nlogfile {}/log\nsave 3600 1\nrepl-diskless-sync-delay 0\n{extra}\n",
             self.data().display(),
             folder.display(),
             folder.display()
@@ -131,9 +131,9 @@ pub fn target(redis: &Redis, host: &str, addresses: &[(&str, u16)], more: &str) 
         BTreeMap::from([("host".to_owned(), Pattern::Word), ("port".to_owned(), Pattern::Number)]);
     target.commands.insert("start-replica".to_owned(), start_replica);
     let pid = redis.folder.join("pid").display().to_string();
-    let status = ["/bin/sh", "-c", "kill -0 \"$(cat \"$0\")\"", &pid]
-        .map(str::to_owned)
-        .to_vec();
+    // A process that has ended and that nobody has waited for (`Z`) is gone.
+    let is_alive = "grep -q '^State:.[^ZX]' \"/proc/$(cat \"$0\")/status\"";
+    let status = ["/bin/sh", "-c", is_alive, &pid].map(str::to_owned).to_vec();
     target.commands.insert("status".to_owned(), command(status, false));
     target.disks = vec![redis.data()];
     target.ports = vec![redis.port];
@@ -167,7 +167,7 @@ impl Pair {
         let (a, b) = (Redis::new(&bed, "a", extra), Redis::new(&bed, "b", extra));
         a.start(&[]);
         b.start(&["--replicaof", "127.0.0.1", &a.port.to_string()]);
-        until("the replica is linked", || b.is_linked());
+        until("the replica is linked", || b.is_linked() && a.cli(&["INFO", "replication"]).contains("state=online"));
         let addresses = [("a", a.port), ("b", b.port)];
         let plugin = bed.plugin("redis").await;
         let first = Side::new(plugin.clone(), target(&a, "a", &addresses, more));
