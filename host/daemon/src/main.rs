@@ -1,3 +1,7 @@
 //! The command `understudy`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    understudy_daemon::cli::main()
+}

@@ -1,0 +1,400 @@
+//! The command line, and the help that teaches it. Every command's help ends with examples.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use understudy_protocol::{HostName, ServiceName};
+
+use crate::config;
+
+/// Every server can have an understudy: one daemon beside each server, which hands the service to another host before a
+/// fault takes it down.
+#[derive(Debug, Parser)]
+#[command(name = "understudy", version, max_term_width = 100, after_help = FIRST_STEPS)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon of this host, in the foreground
+    #[command(after_help = RUN)]
+    Run {
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Look at the configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Found a cluster, invite hosts, join
+    #[command(after_help = CLUSTER)]
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// Who serves what, what is under way, and what is waited for
+    #[command(after_help = STATUS)]
+    Status {
+        /// Only this service, with everything known of it
+        service: Option<ServiceName>,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Move a service to another host
+    #[command(after_help = TAKEOVER)]
+    Takeover {
+        /// The service to move
+        service: ServiceName,
+        /// To whom; default: the first candidate that can
+        #[arg(long, value_name = "HOST")]
+        to: Option<HostName>,
+        /// Why: kept in the journal
+        #[arg(long, default_value = "asked for by an operator")]
+        reason: String,
+        /// This host is stopped for certain: take the service although it can't be asked. Repeat it for each silent host.
+        /// If it is not true, two hosts serve, and nothing can detect that
+        #[arg(long, value_name = "HOST")]
+        confirm_stopped: Vec<HostName>,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Move a service back to its home, the first of its candidates
+    #[command(after_help = GIVEBACK)]
+    Giveback {
+        /// The service to move
+        service: ServiceName,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Say that this host's fault is cured, so that it may come back as a standby
+    #[command(after_help = CURE)]
+    Cure {
+        /// The service whose server was at fault
+        service: ServiceName,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// End the takeover under way; possible until the service is released
+    #[command(after_help = CANCEL)]
+    Cancel {
+        /// The service
+        service: ServiceName,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Start a service for the first time, on this host
+    #[command(after_help = BOOTSTRAP)]
+    Bootstrap {
+        /// The service
+        service: ServiceName,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// What was under way in a takeover, and what became of each request
+    #[command(after_help = REQUESTS)]
+    Requests {
+        /// The takeover (its round, as `status` and `history` show it); default: the last one
+        round: Option<String>,
+        /// The last takeover of this service
+        #[arg(long, conflicts_with = "round")]
+        service: Option<ServiceName>,
+        /// Only requests that got so far on the first host
+        #[arg(long)]
+        state: Option<State>,
+        /// Only requests that ended so on the second
+        #[arg(long)]
+        outcome: Option<Outcome>,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// The journal: every step, with its reason
+    #[command(after_help = HISTORY)]
+    History {
+        /// Only this service
+        #[arg(long)]
+        service: Option<ServiceName>,
+        /// Only this takeover
+        #[arg(long)]
+        round: Option<String>,
+        /// Of this peer, as far as it has told; default: the answering host
+        #[arg(long)]
+        host: Option<HostName>,
+        /// How many of the last lines
+        #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        lines: u32,
+        /// Go on with new lines as they come
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// The protocol's transition table as a diagram, from the very table that runs
+    #[command(after_help = FSM)]
+    Fsm {
+        /// The whole table as text, with the reason of each row
+        #[arg(long)]
+        table: bool,
+    },
+}
+
+/// Commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Find every error in it, with place and mend
+    #[command(after_help = CONFIG_CHECK)]
+    Check {
+        /// Only the text: don't look for the files, programs and disks that it names
+        #[arg(long)]
+        text_only: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+}
+
+/// Commands about the cluster's identities. None of them needs a running daemon.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Found a cluster on the first host: an authority, and this host's identity
+    Init {
+        /// This host's name, as in `host.name`
+        #[arg(long)]
+        host: HostName,
+        /// Replace what is there; every other host must be invited anew
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        identity: Directory,
+    },
+    /// Make another host's identity (on the host where `init` ran)
+    Invite {
+        /// The other host's name, as in its `host.name`
+        #[arg(long)]
+        host: HostName,
+        /// Where to write the bundle; default: to the terminal. The file can be read by you alone
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        identity: Directory,
+    },
+    /// Install a bundle as this host's identity
+    Join {
+        /// The bundle; `-` reads it from the terminal
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        identity: Directory,
+    },
+    /// Whose identity this is, its fingerprints, and when it ends
+    Show {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        identity: Directory,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ConfigFile {
+    /// The configuration; `conf.d/*.toml` beside it adds services
+    #[arg(long, value_name = "FILE", env = "UNDERSTUDY_CONFIG", default_value = config::DEFAULT_PATH)]
+    pub(super) config: PathBuf,
+}
+
+/// Where the identity is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Directory {
+    /// The identity's directory, as in `cluster.identity`
+    #[arg(long, visible_alias = "dir", value_name = "DIR", default_value = config::IDENTITY)]
+    pub(super) identity: PathBuf,
+}
+
+/// Which daemon to ask, and how to show the answer.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Daemon {
+    /// The daemon's address; default: what the configuration says, else http://127.0.0.1:7420
+    #[arg(long, env = "UNDERSTUDY_URL", help_heading = "Daemon")]
+    pub(super) url: Option<String>,
+    /// The file with the API's token; default: what the configuration says
+    #[arg(long, value_name = "FILE", env = "UNDERSTUDY_TOKEN_FILE", help_heading = "Daemon")]
+    pub(super) token_file: Option<PathBuf>,
+    /// The configuration to find them in
+    #[arg(long, value_name = "FILE", env = "UNDERSTUDY_CONFIG", default_value = config::DEFAULT_PATH, help_heading = "Daemon")]
+    pub(super) config: PathBuf,
+    /// JSON, as of the REST API, for programs
+    #[arg(long, help_heading = "Daemon")]
+    pub(super) json: bool,
+}
+
+/// Whether to wait for the end.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Waiting {
+    /// Wait until it is done, and show the steps
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// How long to wait; it goes on without you
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(super) timeout: Duration,
+    /// In whose name; default: $SUDO_USER or $USER
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+}
+
+/// How far a request got on the first host.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum State {
+    Queued,
+    Running,
+    Completed,
+    Failed,
+    Cut,
+    Refused,
+}
+
+/// What became of a request on the second.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Outcome {
+    Completed,
+    Resumed,
+    Replayed,
+    ClientRetries,
+    Refused,
+    Lost,
+    Unsettled,
+}
+
+/// A word as it is typed and as REST wants it.
+pub(super) fn word<T: ValueEnum>(value: &T) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    number.parse().map(Duration::from_secs).map_err(|_| "write a number of seconds, like 300".to_owned())
+}
+
+const FIRST_STEPS: &str = "\
+First steps, on the first host:
+  understudy cluster init --host alpha
+  understudy cluster invite --host beta --out beta.bundle     then carry it to beta (scp)
+  understudy config check && understudy run
+and, once beta has joined and runs:
+  understudy bootstrap redis                                  the service's very first start
+  understudy status
+
+Exit codes: 0 ok, 1 refused or failed, 2 usage, 69 daemon unreachable, 75 timed out waiting, 78 configuration.";
+
+const RUN: &str = "\
+Examples:
+  understudy run
+  understudy run --config /etc/understudy/understudy.toml
+  RUST_LOG=debug understudy run
+
+Stops in order on SIGTERM; the servers go on. Exit code 78 means that the configuration is wrong: restarting won't help.";
+
+const CLUSTER: &str = "\
+Examples:
+  understudy cluster init --host alpha                        once, on the first host
+  understudy cluster invite --host beta --out beta.bundle     on the first host, for each other one
+  scp beta.bundle beta: && rm beta.bundle
+  understudy cluster join --from beta.bundle                  on beta
+  understudy cluster show                                     fingerprints must be equal on all hosts
+
+A bundle holds beta's private key: who has it is beta. It is refused a day after it was made.";
+
+const STATUS: &str = "\
+Examples:
+  understudy status
+  understudy status redis
+  understudy status --url http://192.0.2.2:7420 --token-file token
+  understudy status --json | jq '.services[] | select(.active == null) | .service'";
+
+const TAKEOVER: &str = "\
+Examples:
+  understudy takeover redis --reason 'kernel update' --wait
+  understudy takeover redis --to beta
+  understudy takeover redis --confirm-stopped alpha --reason 'alpha: power off, seen by Kim'
+
+The last one is for a host that is silent. Look first: switch it off, or pull its cable. A host that still serves while
+you confirm that it is stopped means two active hosts, and data that differs.";
+
+const GIVEBACK: &str = "\
+Examples:
+  understudy giveback redis
+  understudy giveback redis --wait --timeout 60";
+
+const CURE: &str = "\
+Example, on the host that was at fault:
+  understudy cure redis
+
+Probes say the same by themselves once they were healthy for the hold time. After it the host comes back as a standby.";
+
+const CANCEL: &str = "\
+Example:
+  understudy cancel redis
+
+After the release there is no way back: let it finish, then `understudy giveback redis`.";
+
+const BOOTSTRAP: &str = "\
+Example:
+  understudy bootstrap redis --wait
+
+Once in a service's life, on the host that has the data. All other candidates must be running and reachable: nobody
+guesses who has the right data.";
+
+const REQUESTS: &str = "\
+Examples:
+  understudy requests                                  of the last takeover
+  understudy requests --service redis --outcome lost   what nobody can account for
+  understudy requests 9f3a01c4-12 --state cut
+  understudy requests --json | jq '.items | length'";
+
+const HISTORY: &str = "\
+Examples:
+  understudy history
+  understudy history --service redis -n 200
+  understudy history --follow
+  understudy history --host beta";
+
+const FSM: &str = "\
+Examples:
+  understudy fsm > protocol.mmd       a Mermaid state diagram
+  understudy fsm --table | less       every row, with its reason";
+
+const CONFIG_CHECK: &str = "\
+Examples:
+  understudy config check
+  understudy config check --config ./understudy.toml --text-only";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_are_those_of_rest() {
+        assert_eq!(word(&Outcome::ClientRetries), "client-retries");
+        assert_eq!(word(&State::Cut), "cut");
+    }
+}

@@ -1,0 +1,69 @@
+//! The command line: parses it and hands over to the one function that does it.
+//!
+//! Invariants: what a program may want to read goes to standard output and nothing else does; every failure is one
+//! message on standard error and one code of `exit.rs`; orders and questions go over REST, never around the daemon.
+
+mod args;
+mod client;
+mod cluster;
+mod failure;
+mod history;
+mod local;
+mod orders;
+mod out;
+mod requests;
+mod status;
+mod table;
+mod time;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit::Exit;
+use args::{Cli, Command, ConfigCommand};
+use failure::{Failure, Outcome};
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            eprintln!("{}", failure.message.trim_end());
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Outcome {
+    match command {
+        Command::Run { file } => local::run(&file),
+        Command::Config { command: ConfigCommand::Check { text_only, file } } => local::check(&file, text_only),
+        Command::Fsm { table } => local::fsm(table),
+        Command::Cluster { command } => cluster::cluster(command),
+        Command::Status { service, daemon } => asked(status::status(&daemon, service.as_ref())),
+        Command::Takeover { service, to, reason, confirm_stopped, waiting, daemon } => {
+            asked(orders::takeover(&daemon, &service, to, reason, confirm_stopped, &waiting))
+        }
+        Command::Giveback { service, waiting, daemon } => asked(orders::giveback(&daemon, &service, &waiting)),
+        Command::Cure { service, daemon } => asked(orders::cure(&daemon, &service)),
+        Command::Cancel { service, daemon } => asked(orders::cancel(&daemon, &service)),
+        Command::Bootstrap { service, waiting, daemon } => asked(orders::bootstrap(&daemon, &service, &waiting)),
+        Command::Requests { round, service, state, outcome, daemon } => {
+            let wanted = requests::Wanted { round, service, state, outcome };
+            asked(requests::requests(&daemon, wanted))
+        }
+        Command::History { service, round, host, lines, follow, daemon } => {
+            let wanted = history::Wanted { service, round, host, lines };
+            asked(history::history(&daemon, &wanted, follow))
+        }
+    }
+}
+
+/// One thread is enough to ask.
+fn asked(question: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::failed)?.block_on(question)
+}

@@ -1,0 +1,96 @@
+//! Waits for what an order set going, and shows its steps as they come.
+//!
+//! Invariant: a wait that ends too early says nothing about the order: it goes on, and the exit code says so.
+
+use std::time::{Duration, Instant};
+
+use understudy_api::wire::{Accepted, ServiceOverview, Takeover, TakeoverState};
+use understudy_protocol::ServiceName;
+
+use super::args::Daemon;
+use super::client::Client;
+use super::failure::{Failure, Outcome};
+use super::history::step_line;
+use super::out::{self, plain};
+use super::time::length;
+use crate::exit::Exit;
+
+/// Waits for the takeover that an order opened; `before` was the newest one when it was given.
+pub(super) async fn for_takeover(
+    daemon: &Daemon,
+    client: &Client,
+    service: &ServiceName,
+    accepted: &Accepted,
+    before: Option<String>,
+    patience: Duration,
+) -> Outcome {
+    let deadline = Instant::now() + patience;
+    let newest = format!("/api/v1/services/{service}/takeover");
+    let mut id = accepted.takeover.clone();
+    let mut shown = 0;
+    loop {
+        let path = id.as_ref().map_or(newest.clone(), |id| format!("/api/v1/takeovers/{id}"));
+        let found: Option<Takeover> = client.find_one(&path).await?;
+        if let Some(takeover) = found.filter(|takeover| Some(&takeover.id) != before.as_ref()) {
+            if !daemon.json {
+                for step in takeover.steps.iter().skip(shown) {
+                    out::line(&step_line(step))?;
+                }
+            }
+            shown = takeover.steps.len();
+            id = Some(takeover.id.clone());
+            if takeover.state.is_final() {
+                return conclude(daemon, service, &takeover);
+            }
+        }
+        pause(service, deadline).await?;
+    }
+}
+
+/// Waits until somebody serves the service.
+pub(super) async fn for_active(daemon: &Daemon, client: &Client, service: &ServiceName, patience: Duration) -> Outcome {
+    let deadline = Instant::now() + patience;
+    loop {
+        let overview: ServiceOverview = client.get(&format!("/api/v1/services/{service}")).await?;
+        if let Some(serving) = overview.hosts.iter().find(|on_host| on_host.view.serves) {
+            if daemon.json {
+                return out::json(&overview);
+            }
+            return out::line(&format!("{service}: {} serves, with term {}", serving.host, overview.term.text));
+        }
+        pause(service, deadline).await?;
+    }
+}
+
+fn conclude(daemon: &Daemon, service: &ServiceName, takeover: &Takeover) -> Outcome {
+    if daemon.json {
+        out::json(takeover)?;
+    }
+    let name = |host: &Option<String>| host.clone().unwrap_or_else(|| "?".to_owned());
+    let (first, second) = (name(&takeover.first), name(&takeover.second));
+    let why = takeover.refusal.as_ref().map_or_else(|| "no reason is known".to_owned(), |r| plain(&r.message));
+    match takeover.state {
+        TakeoverState::Declined => Err(Failure::failed(format!("{service}: {second} did not take over: {why}"))),
+        TakeoverState::Cancelled => {
+            Err(Failure::failed(format!("{service}: the takeover ended, {first} serves on: {why}")))
+        }
+        _ if daemon.json => Ok(()),
+        _ => {
+            let outage = takeover.outage_ms.map_or(String::new(), |ms| format!("; nobody served for {}", length(ms)));
+            let term = takeover.new_term.as_ref().map_or(String::new(), |term| format!(" with term {}", term.text));
+            out::line(&format!("{service}: {second} serves{term}{outage}. Requests: `understudy requests {}`", takeover.id))
+        }
+    }
+}
+
+async fn pause(service: &ServiceName, deadline: Instant) -> Outcome {
+    if Instant::now() + POLL > deadline {
+        let message = format!("{service}: not done yet; it goes on: see `understudy status {service}`");
+        return Err(Failure::new(Exit::TimedOut, message));
+    }
+    tokio::time::sleep(POLL).await;
+    Ok(())
+}
+
+/// Often enough that a takeover of a second shows its steps.
+const POLL: Duration = Duration::from_millis(300);
