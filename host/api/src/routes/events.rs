@@ -1,10 +1,12 @@
 //! The stream of events: the view when it changes, the journal line by line.
 //!
-//! `journal` events carry their `seq` as id; `view` and `peer-journal` events carry none, so a browser's `Last-Event-ID` always is the last
-//! journal line it has. Who comes back with it gets every line it missed from the store, then the live ones.
+//! `journal` events carry their `seq` as id; `view` and `peer-journal` events carry none, so a browser's `Last-Event-ID`
+//! always is the last line of this host's journal that it has. Who comes back with it gets every line it missed from the
+//! store, then the live ones.
 //!
-//! Invariant: no line is skipped and none is sent twice. The live feed is joined before the store is read, and a
-//! reader too slow for the feed goes on from the store.
+//! Invariant: no line of this host is skipped and none is sent twice. The live feed is joined before the store is read,
+//! and a reader too slow for the feed goes on from the store. Peers' lines are passed on as they are told; where some
+//! were missed, the reader is told so.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,7 +45,8 @@ pub(crate) struct EventQuery {
 
 /// The stream of events. `view`: all hosts, as of `/api/v1/hosts`, at once and on every change. `journal`: a line, as of
 /// `/api/v1/journal`. `peer-journal`: a line of a peer's journal, without an id (`seq` is the peer's own), as of
-/// `/api/v1/journal?host=…`; `peer-reset`: some of them were missed. `reset`: the journal is not the one that was read before; load it again.
+/// `/api/v1/journal?host=…`; `peer-reset`: some of them were missed, load them again. `reset`: this host's journal is not
+/// the one that was read before, load it again.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery, ("Last-Event-ID" = Option<u64>, Header)), responses(
     (status = 200, description = "Events: `view` (Vec<HostView>), `journal` and `peer-journal` (JournalLine), `reset`, `peer-reset`", content_type = "text/event-stream"),
     (status = 503, description = "Too many streams", body = Problem, content_type = "application/problem+json"),

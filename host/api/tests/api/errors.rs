@@ -73,6 +73,7 @@ async fn a_query_that_is_wrong_names_its_field() {
         ("/api/v1/journal?limit=0", "limit"),
         ("/api/v1/journal?limit=1001", "limit"),
         ("/api/v1/journal?service=No%20Name", "service"),
+        ("/api/v1/journal?host=No%20Name", "host"),
         ("/api/v1/journal?servise=redis", "servise"),
         ("/api/v1/takeovers?state=done", "state"),
         ("/api/v1/faults?standing=maybe", "standing"),

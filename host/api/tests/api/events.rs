@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Served, served};
+use crate::support::{Served, line, served};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
+use understudy_api::wire::JournalLine;
 
 /// An event as a browser sees it.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -157,6 +158,40 @@ async fn a_slow_reader_misses_nothing() {
     for seq in 1..=BURST {
         assert_eq!(stream.next_of("journal").await.id, Some(seq));
     }
+}
+
+#[tokio::test]
+async fn lines_of_peers_do_not_count_as_this_hosts_own() {
+    let served = served().await;
+    served.host.journal_line(1);
+    let mut stream = Stream::open(&served, "/api/v1/events?last_event_id=0", None).await;
+    assert_eq!(stream.next_of("journal").await.id, Some(1));
+    served
+        .host
+        .peer_feed
+        .send(JournalLine {
+            host: "beta".to_owned(),
+            ..line(900)
+        })
+        .unwrap();
+    let peer = stream.next_of("peer-journal").await;
+    assert_eq!(
+        (peer.id, peer.data["host"].as_str(), peer.data["seq"].as_u64()),
+        (None, Some("beta"), Some(900))
+    );
+    served.host.journal_line(2);
+    assert_eq!(stream.next_of("journal").await.id, Some(2));
+}
+
+#[tokio::test]
+async fn missed_lines_of_peers_are_said_so() {
+    let served = served().await;
+    let mut stream = Stream::open(&served, "/api/v1/events?last_event_id=0", None).await;
+    stream.next_of("view").await;
+    // The feed holds eight lines, and nobody reads between these.
+    (1..=20).for_each(|seq| assert!(served.host.peer_feed.send(line(seq)).is_ok()));
+    stream.next_of("peer-reset").await;
+    assert_eq!(stream.next_of("peer-journal").await.data["seq"], 13);
 }
 
 #[tokio::test]

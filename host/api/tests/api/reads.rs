@@ -261,6 +261,8 @@ async fn the_journal_is_read_forwards_and_backwards() {
     assert_eq!(numbers("?limit=2").await, [5, 6]);
     assert_eq!(numbers("?after=1&limit=3").await, [2, 3, 4]);
     assert_eq!(numbers("?before=5&limit=2").await, [3, 4]);
+    assert_eq!(numbers("?host=alpha&limit=1").await, [6]);
+    assert_eq!(numbers("?host=beta").await, [] as [u64; 0]);
     assert_eq!(numbers("?service=nginx").await, [] as [u64; 0]);
     assert_eq!(numbers(&format!("?round={ROUND}")).await.len(), 6);
 }

@@ -133,7 +133,8 @@ impl Host for Memory {
         self.store()?;
         let all = self.journal.lock().unwrap().clone();
         let fits = |line: &JournalLine| {
-            filter.service.as_ref().is_none_or(|s| line.service == s.as_str())
+            filter.host.as_ref().is_none_or(|host| line.host == host.as_str())
+                && filter.service.as_ref().is_none_or(|s| line.service == s.as_str())
                 && filter.round.is_none_or_equal(&line.round)
                 && filter.after.is_none_or(|after| line.seq > after)
                 && filter.before.is_none_or(|before| line.seq < before)
