@@ -126,7 +126,7 @@ impl Rights {
     /// The denial of something granted that nobody declared.
     pub(crate) fn not_declared(&self, ask: &Ask) -> Denial {
         let service = self.service.as_deref().unwrap_or_default();
-        Denial::NotDeclared { ask: ask.clone(), line: declare_line(service, ask) }
+        Denial::NotDeclared { ask: ask.clone(), line: declare_line(service, &self.plugin, ask) }
     }
 }
 
@@ -134,19 +134,19 @@ impl Rights {
 /// configuration spells a grant.
 pub fn grant_line(service: &str, plugin: &str, granted: &BTreeSet<Ask>) -> String {
     let list: Vec<String> = granted.iter().map(|ask| format!("\"{ask}\"")).collect();
-    format!("in the [[service]] named \"{service}\", under [service.plugin.{plugin}]: grant = [{}]", list.join(", "))
+    format!("service \"{service}\", in the [[service.plugin]] of {plugin}: grant = [{}]", list.join(", "))
 }
 
 /// The line that declares what a grant names. The one place that knows how the configuration spells it.
-pub fn declare_line(service: &str, ask: &Ask) -> String {
+pub fn declare_line(service: &str, plugin: &str, ask: &Ask) -> String {
     let line = match ask {
-        Ask::Endpoint(name) => format!("under [service.endpoint]: {name} = \"tcp://HOST:PORT\""),
-        Ask::Command(name) => format!("[service.command.{name}] with argv = [\"/path/to/program\"]"),
-        Ask::Secret(name) => format!("under [service.secret]: {name} = {{ file = \"/path/to/file\" }}"),
-        Ask::Sockets => "ports = [PORT]".to_owned(),
+        Ask::Endpoint(name) => format!("[service.plugin.endpoints.{name}] with tcp = \"HOST:PORT\""),
+        Ask::Command(name) => format!("[service.plugin.commands.{name}] with argv = [\"/path/to/program\"]"),
+        Ask::Secret(name) => format!("[service.plugin.secrets.{name}] with file = \"/path/to/file\""),
+        Ask::Sockets => "ports = [PORT] of the service".to_owned(),
         Ask::System => "disks = [\"/path\"]".to_owned(),
     };
-    format!("in the [[service]] named \"{service}\": {line}")
+    format!("service \"{service}\", in the [[service.plugin]] of {plugin}: {line}")
 }
 
 fn is_name(text: &str) -> bool {
@@ -192,7 +192,7 @@ mod tests {
         let Err(Denial::NotGranted { line, .. }) = rights.check(&admin) else { panic!("it was granted") };
         assert_eq!(
             line,
-            "in the [[service]] named \"cache\", under [service.plugin.redis]: grant = [\"endpoint:admin\", \"system\"]"
+            "service \"cache\", in the [[service.plugin]] of redis: grant = [\"endpoint:admin\", \"system\"]"
         );
     }
 

@@ -1,7 +1,8 @@
 //! Runs one call in a store of its own, within its bounds.
 //!
 //! Three clocks end a call, because none alone does: the epoch ends a guest that computes, the outer time-out ends one
-//! that is in a host call, and every host call ends by itself at the call's deadline.
+//! that is in a host call, and a host call that reaches outside (a connection, a command) ends by itself at the
+//! guest's own time-out or the call's deadline, so that what it began outside is ended too.
 //!
 //! Invariant: the store is dropped with the call, whatever became of it; it is never used again.
 

@@ -131,7 +131,12 @@ impl WasiView for CallState {
 /// WASI is linked, because every language's runtime wants it, and nothing is behind it: no files, no sockets, no
 /// names, no environment, no arguments. Only what a guest writes to standard error is kept, as evidence.
 fn no_wasi(trace: &Trace) -> WasiCtx {
-    WasiCtxBuilder::new().stderr(trace.stderr_pipe()).allow_tcp(false).allow_udp(false).build()
+    WasiCtxBuilder::new()
+        .stderr(trace.stderr_pipe())
+        .allow_tcp(false)
+        .allow_udp(false)
+        .max_random_size(RANDOM_BYTES)
+        .build()
 }
 
 /// Counts the guest's memory down. It grows only, so what is granted is never given back within a call.
@@ -179,6 +184,8 @@ impl wasmtime::ResourceLimiter for Limiter {
 
 /// Handles of all kinds that a guest may hold at once: connections, listings, WASI's own.
 const RESOURCES: usize = 1024;
+/// Random bytes at once: made in the host's memory. Seeds are far smaller.
+const RANDOM_BYTES: u64 = 64 << 10;
 /// A table's element is a pointer.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 /// A component made of several modules has some dozens of each.

@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use crate::target::{ClientCertificate, Endpoint};
 
@@ -30,7 +30,7 @@ pub(crate) async fn open(endpoint: &Endpoint) -> Result<Box<dyn Stream>, String>
                 .map_err(|_| "the endpoint's server-name is neither a host name nor an address".to_owned())?;
             let stream = tcp(address).await?;
             let connected = TlsConnector::from(config).connect(name, stream).await;
-            Ok(Box::new(connected.map_err(|error| format!("TLS: {error}"))?))
+            Ok(Box::new(connected.map_err(|error| tls_reason(&error))?))
         }
     }
 }
@@ -56,6 +56,31 @@ fn reason(error: &std::io::Error) -> String {
     error.kind().to_string()
 }
 
+/// What went wrong with TLS, without the names in the certificate; those are in the daemon's log.
+fn tls_reason(error: &std::io::Error) -> String {
+    tracing::debug!(%error, "a TLS endpoint was refused");
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let what = match inner {
+        None => return format!("TLS: {}", error.kind()),
+        Some(rustls::Error::InvalidCertificate(reason)) => match reason {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the certificate is not valid yet"
+            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "the certificate is signed by nobody that the endpoint's authorities know"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the certificate is for another name than the endpoint's server_name"
+            }
+            // Foreign and growing: every other reason is told in the log.
+            _ => "the certificate is not accepted; the daemon's log says why",
+        },
+        Some(_) => "the handshake failed; the daemon's log says why",
+    };
+    format!("TLS: {what}")
+}
+
 async fn tls_config(
     authorities: Option<&[u8]>,
     client: Option<&ClientCertificate>,
@@ -75,7 +100,7 @@ async fn tls_config(
     if good == 0 {
         return Err("the endpoint's authorities hold no certificate".to_owned());
     }
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?

@@ -47,10 +47,13 @@ fn fields_text(fields: &[(String, String)]) -> String {
     pairs.join(" ")
 }
 
-/// A plugin can't forge lines or colours in the log.
+/// A plugin can't forge lines or colours in the log, nor fill a screen with one line.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(LONGEST_PIECE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+/// Of a message or a field; the rest is cut off.
+const LONGEST_PIECE: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ async fn what_is_not_granted_is_refused_with_the_line() {
     assert_eq!(seen["error"], "not-granted");
     assert_eq!(
         seen["hint"],
-        "in the [[service]] named \"not-granted\", under [service.plugin.hostile]: \
+        "service \"not-granted\", in the [[service.plugin]] of hostile: \
          grant = [\"endpoint:tcp\", \"system\"]"
     );
 }
@@ -32,9 +32,9 @@ async fn what_is_not_asked_for_is_refused_though_granted() {
 #[tokio::test]
 async fn what_is_granted_and_not_declared_is_unknown() {
     for (config, line) in [
-        (json!({"do": "connect", "endpoint": "tcp"}), "[service.endpoint]: tcp ="),
-        (json!({"do": "run", "command": "echo"}), "[service.command.echo]"),
-        (json!({"do": "secret", "secret": "password"}), "[service.secret]: password ="),
+        (json!({"do": "connect", "endpoint": "tcp"}), "[service.plugin.endpoints.tcp]"),
+        (json!({"do": "run", "command": "echo"}), "[service.plugin.commands.echo]"),
+        (json!({"do": "secret", "secret": "password"}), "[service.plugin.secrets.password]"),
     ] {
         let seen = probe(target("not-declared", config)).await;
         assert_eq!(seen["error"], "unknown-name");

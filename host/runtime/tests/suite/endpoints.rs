@@ -100,10 +100,14 @@ async fn tls_is_checked_both_ways() {
     assert!(seen["read"].starts_with("HTTP/1.1 400"), "{seen:?}");
 
     let stranger = authority().pem();
-    for (name, authority) in [("web.test", stranger.as_str()), ("other.test", &nginx.authority)] {
+    for (name, authority, why) in [
+        ("web.test", stranger.as_str(), "signed by nobody"),
+        ("other.test", &nginx.authority, "another name"),
+    ] {
         let seen = probe(tls(nginx.https, name, authority, None)).await;
         assert_eq!(seen["error"], "unreachable", "{name}: {seen:?}");
-        assert!(seen["message"].contains("certificate"), "{}", seen["message"]);
+        assert!(seen["message"].contains(why), "{}", seen["message"]);
+        assert!(!seen["message"].contains(".test"), "the guest learns a name: {}", seen["message"]);
     }
     let seen = probe(tls(nginx.https, "web.test", "no pem", None)).await;
     assert!(seen["message"].contains("no certificate"), "{}", seen["message"]);
