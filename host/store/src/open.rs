@@ -42,7 +42,7 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`]; no partial store is left behind that a later call could not open.
     pub async fn open(path: &Path, retention: Retention) -> Result<Store, StoreError> {
-        let lock = lock(path)?;
+        let lock = lock(path).await?;
         create_private(path)?;
         let writer = writer(path).await?;
         migrate(path, &writer).await?;
@@ -116,9 +116,9 @@ fn known_schema(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
+async fn lock(path: &Path) -> Result<File, StoreError> {
     let lock_path = with_suffix(path, ".lock");
-    let failed = |error: &std::io::Error| StoreError::from_io(&lock_path, error);
+    let failed = |error: std::io::Error| StoreError::from_io(&lock_path, &error);
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -126,26 +126,33 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .mode(PRIVATE)
         .open(&lock_path)
-        .map_err(|e| failed(&e))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // Who it is only helps the message.
-            let _ = file.read_to_string(&mut holder);
-            return Err(StoreError::Locked {
-                path: path.to_owned(),
-                holder: holder.trim().parse().ok(),
-            });
+        .map_err(failed)?;
+    let mut tries_left = LOCK_TRIES;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tries_left > 0 => tries_left -= 1,
+            Err(TryLockError::WouldBlock) => return Err(locked(path, &mut file)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(failed(&error)),
+        tokio::time::sleep(LOCK_PAUSE).await;
     }
-    // The content is for people and for the message above; a full disk must not keep a store from being read.
+    // The content is for people and for the message below; a full disk must not keep a store from being read.
     let _ = file
         .rewind()
         .and_then(|()| file.set_len(0))
         .and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
+}
+
+fn locked(path: &Path, file: &mut File) -> StoreError {
+    let mut holder = String::new();
+    // Who it is only helps the message.
+    let _ = file.read_to_string(&mut holder);
+    StoreError::Locked {
+        path: path.to_owned(),
+        holder: holder.trim().parse().ok(),
+    }
 }
 
 /// The store names clients and holds what plugins need to go on: it is nobody else's to read. SQLite gives its
@@ -227,6 +234,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// Read and written by the daemon's user only.
 const PRIVATE: u32 = 0o600;
+/// A daemon that has just ended may have been starting a server: for a moment that child still has the lock file open,
+/// until the kernel closes it. Half a second is long for that, and short for a person who started two daemons.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// A person with sqlite3 open may hold a lock for a moment; for longer it is an error that names the cause.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the longest write here (a page of requests on a slow disk), shorter than anybody's patience.

@@ -17,14 +17,17 @@ pub(crate) struct Write<'a> {
 impl Store {
     /// Begins; waits for the one write connection.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let mut connection = self.writer().acquire().await.map_err(|e| self.broken(e))?;
-        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await;
-        let write = Write {
+        let connection = self.writer().acquire().await.map_err(|e| self.broken(e))?;
+        // Before BEGIN is sent: a caller that goes away while it is under way must not leave a connection in the pool
+        // on which a transaction is open.
+        let mut write = Write {
             store: self,
             connection: Some(connection),
         };
-        // On an error `write` is dropped here, and the connection with it.
-        begun.map_err(|e| self.broken(e))?;
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(write.on())
+            .await
+            .map_err(|e| self.broken(e))?;
         Ok(write)
     }
 }

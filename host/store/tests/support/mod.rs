@@ -1,6 +1,9 @@
 //! What the tests have in common: short names for the protocol's things.
 #![allow(dead_code, reason = "not every test file needs all of it")]
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use tempfile::TempDir;
 use understudy_protocol::{
     Durable, Entry, HostName, Progress, RequestState, RequestStatus, RoleName, RoundId, ServiceName, StoreId, Term,
@@ -58,4 +61,22 @@ pub(crate) fn request(id: &str) -> RequestStatus {
         resume: Some(vec![0, 255, 7]),
         attributes: vec![("user".into(), "ann".into()), ("user".into(), "".into())],
     }
+}
+
+const STORE: &str = "UNDERSTUDY_STORE_OF_OTHER_PROCESS";
+
+/// This test program again, as another process that runs only the ignored test `role`.
+pub(crate) fn in_other_process(role: &str, store: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", role, "--ignored", "--nocapture", "--test-threads=1"])
+        .env(STORE, store);
+    command
+}
+
+/// In the other process: where its store is.
+pub(crate) fn store_of_other_process() -> PathBuf {
+    std::env::var_os(STORE)
+        .expect("this is half of another test and can't be run by itself")
+        .into()
 }
