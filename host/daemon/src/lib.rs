@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod assemble;
+pub mod cli;
 pub mod cluster;
 pub mod config;
 mod driver;
