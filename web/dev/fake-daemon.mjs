@@ -155,7 +155,7 @@ const CYCLE_MS = 30_000;
 const BEFORE_MS = 3_000;
 let cycleStart = Date.now() + BEFORE_MS;
 let counter = 12;
-let seq = 0;
+const seqs = { alpha: 0, beta: 0 };
 let at = 0;
 const journal = [];
 const streams = new Set();
@@ -164,7 +164,7 @@ const roundNow = () => `${ROUND}-${counter}`;
 const passed = () => Date.now() - cycleStart;
 
 function line(when, [, hostName, step, detail, from, to, reason], round, name = "sessions") {
-  const entry = { seq: (seq += 1), at_ms: when, host: hostName, service: name, step, reason, detail, from, to, term: term(["serving", "took-over", "grant-accepted"].includes(step) ? 8 : 7), round };
+  const entry = { seq: (seqs[hostName] += 1), at_ms: when, host: hostName, service: name, step, reason, detail, from, to, term: term(["serving", "took-over", "grant-accepted"].includes(step) ? 8 : 7), round };
   journal.push(entry);
   return entry;
 }
@@ -203,7 +203,7 @@ function turn() {
     while (at < SCRIPT.length && passed() >= SCRIPT[at][0]) {
       const row = SCRIPT[at];
       const entry = line(cycleStart + row[0], row, row[0] < 8000 ? roundNow() : null);
-      for (const stream of streams) send(stream, "journal", entry, entry.seq);
+      for (const stream of streams) entry.host === "alpha" ? send(stream, "journal", entry, entry.seq) : send(stream, "peer-journal", entry);
       at += 1;
     }
   }
@@ -219,8 +219,8 @@ for (let hour = 30; hour > 0; hour -= 1) {
 for (const row of SCRIPT) line(Date.now() - 3600_000 * 2 + row[0], row, row[0] < 8000 ? `${ROUND}-11` : null);
 const DECLINED = [SCRIPT[0], SCRIPT[1], SCRIPT[2], SCRIPT[3], [402, "beta", "declined", "replication lag 34 s", "preparing", "standby", "the plugin's assessment says no, and what would change it"], [406, "alpha", "candidate-declined", "beta: replication lag 34 s", "asking", "active", "the candidate can't: ask the next one"]];
 for (const row of DECLINED) line(Date.now() - 3600_000 * 7 + row[0], row, `${ROUND}-10`);
-journal.sort((a, b) => a.at_ms - b.at_ms).forEach((entry, index) => (entry.seq = index + 1));
-seq = journal.length;
+journal.sort((a, b) => a.at_ms - b.at_ms);
+for (const name of Object.keys(seqs)) seqs[name] = journal.filter((entry) => entry.host === name).map((entry, index) => (entry.seq = index + 1)).length;
 
 function takeoverRecord(id) {
   const steps = journal.filter((entry) => entry.round === id);
@@ -279,7 +279,8 @@ function read(path, query) {
   if (path === "/hosts") return views();
   if (path === "/journal") {
     const before = Number(query.get("before") ?? Infinity);
-    return args.scenario === "empty" ? [] : journal.filter((entry) => entry.seq < before).slice(-Number(query.get("limit") ?? 100));
+    const whose = query.get("host") ?? "alpha";
+    return args.scenario === "empty" ? [] : journal.filter((entry) => entry.host === whose && entry.seq < before).slice(-Number(query.get("limit") ?? 100));
   }
   if (path === "/takeovers") return paged(has ? roundsDone().map((id) => ({ ...takeoverRecord(id), steps: [] })) : [], query);
   if (path === "/compilations") return paged(has ? roundsDone().filter((id) => takeoverRecord(id).state !== "declined").map(compilation) : [], query);
@@ -319,7 +320,7 @@ async function answer(request, response) {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     send(response, "view", views());
     const last = request.headers["last-event-id"];
-    if (last !== undefined) for (const entry of journal.filter((entry) => entry.seq > Number(last))) send(response, "journal", entry, entry.seq);
+    if (last !== undefined) for (const entry of journal.filter((entry) => entry.host === "alpha" && entry.seq > Number(last))) send(response, "journal", entry, entry.seq);
     streams.add(response);
     request.on("close", () => streams.delete(response));
     return undefined;

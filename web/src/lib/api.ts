@@ -54,6 +54,8 @@ export function newKey(): string {
 export const hosts = (): Promise<HostView[]> => ask("GET", "/hosts");
 
 export interface JournalQuery {
+  /** A peer: the lines it has told. Without it, the answering host's own. */
+  host?: string;
   service?: string;
   round?: string;
   before?: number;
@@ -154,8 +156,10 @@ export interface StreamListener {
   view(hosts: HostView[]): void;
   /** A line of the answering host's journal, or one that a peer has told of its own. */
   line(line: JournalLine): void;
-  /** The journal is not the one that was read before: load it again. */
+  /** The answering host's journal is not the one that was read before: load it again. */
   reset(): void;
+  /** Lines of peers were missed: load them again. */
+  peerReset(): void;
   /** The stream stands. */
   live(): void;
   /** The stream broke; it will be tried again in so many milliseconds. */
@@ -251,6 +255,7 @@ function deliver(event: ServerEvent, listener: StreamListener): void {
     if (event.name === "view") listener.view(JSON.parse(event.data) as HostView[]);
     else if (event.name === "journal" || event.name === "peer-journal") listener.line(JSON.parse(event.data) as JournalLine);
     else if (event.name === "reset") listener.reset();
+    else if (event.name === "peer-reset") listener.peerReset();
   } catch (error) {
     // A line that can't be read must not end the stream; the next view says the same again.
     console.error("an event could not be read", event, error);

@@ -108,7 +108,12 @@ class Live {
         view: (hosts) => this.#see(hosts),
         line: (line) => this.#pending.push(line),
         reset: () => void this.#reload(),
-        live: () => (this.connection = { state: "live" }),
+        peerReset: () => void this.#loadPeers(),
+        live: () => {
+          this.connection = { state: "live" };
+          // The stream repeats what was missed of the answering host's journal, not of the peers'.
+          void this.#loadPeers();
+        },
         heard: () => (this.heardAtMs = Date.now()),
         lost: (why, retryInMs) => {
           const sinceMs = this.connection.state === "lost" ? this.connection.sinceMs : this.heardAtMs;
@@ -121,8 +126,16 @@ class Live {
 
   async #reload(): Promise<void> {
     this.#pending = [];
-    this.lines = [];
     this.lines = await askJournal({ limit: LINES_AT_START }).catch(() => []);
+    await this.#loadPeers();
+  }
+
+  /** What the peers have told of their journals; one that fails is no reason to show nothing of the others. */
+  async #loadPeers(): Promise<void> {
+    const peers = (this.hosts ?? []).filter((host) => !host.me);
+    const answers = await Promise.allSettled(peers.map((peer) => askJournal({ host: peer.host, limit: LINES_AT_START })));
+    for (const answer of answers) if (answer.status === "fulfilled") this.#pending.push(...answer.value);
+    this.#flush();
   }
 
   #see(hosts: HostView[]): void {
