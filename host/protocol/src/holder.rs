@@ -29,8 +29,13 @@ pub(crate) fn shutdown_required(t: &Turn) -> bool {
     t.m.verdict == Verdict::Failing && t.m.fault.as_ref().is_some_and(|f| f.severity == Severity::ShutdownRequired)
 }
 
+/// A new fault; while the candidates are not to be asked again yet, an old one is no news.
+pub(crate) fn must_ask(t: &Turn) -> bool {
+    shutdown_required(t) && !t.m.timers.runs(TimerName::Retry)
+}
+
 pub(crate) fn unknown_means_takeover(t: &Turn) -> bool {
-    t.m.plan.on_unknown == OnUnknown::TakeOver
+    t.m.plan.on_unknown == OnUnknown::TakeOver && !t.m.timers.runs(TimerName::Retry)
 }
 
 pub(crate) fn tell_impaired(t: &mut Turn) {

@@ -121,7 +121,7 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "every hello is answered with its own boot"),
     ]),
     ("monitor and indicate", &[
-        row("fault-indicated", &[Active], "verdict failing", Some(("the fault requires a shutdown", holder::shutdown_required)), holder::ask_for_fault, &[Asking, Active],
+        row("fault-indicated", &[Active], "verdict failing", Some(("the fault requires a shutdown, and nobody was asked just now", holder::must_ask)), holder::ask_for_fault, &[Asking, Active],
             "a fault will force the server down: tell a candidate at once, before the cause is known"),
         row("fault-indicated", &[Active], "verdict unknown", Some(("the policy takes unknown for a fault", holder::unknown_means_takeover)), holder::ask_for_fault, &[Asking, Active],
             "the operator's policy is to move a service whose state is unknown"),

@@ -1,57 +1,64 @@
 //! The readings of the disks that the operator named. A disk that hangs must not hang the daemon: each is asked on a
-//! thread of its own, and one that has not answered yet is not asked again.
+//! thread of its own, and while one has not answered yet, everybody waits for the same answer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::timeout_at;
 
 use crate::call::Reading;
 
-/// Which disks have been asked and have not answered.
+/// The disks that have been asked and have not answered yet: whoever asks meanwhile waits for the same answer.
 #[derive(Debug, Default)]
 pub(crate) struct Disks {
-    asked: Mutex<HashSet<PathBuf>>,
+    asked: Mutex<HashMap<PathBuf, Question>>,
 }
 
+/// A question under way; its answer is none when the disk failed.
+type Question = watch::Receiver<Option<Option<Vec<Reading>>>>;
+
 impl Disks {
-    /// The readings of each of these. `disk.responding` is 0 for one that hangs or fails, and the others are missing.
+    /// The readings of each of these, once each. `disk.responding` is 0 for one that hangs or fails, and the others are
+    /// missing.
     pub(crate) async fn read(self: &Arc<Self>, paths: &[PathBuf], remaining: Duration) -> Vec<Reading> {
         // Half of what is left, so that the guest still has time to say that a disk hangs.
         let patience = LONGEST.min(remaining / 2);
-        let questions: Vec<_> = paths.iter().map(|path| (path, self.ask(path))).collect();
+        let paths: BTreeSet<&PathBuf> = paths.iter().collect();
+        let questions: Vec<_> = paths.into_iter().map(|path| (path, self.ask(path))).collect();
         let deadline = tokio::time::Instant::now() + patience;
         let mut readings = Vec::new();
-        for (path, question) in questions {
-            let answer = match question {
-                Some(question) => timeout(deadline.saturating_duration_since(tokio::time::Instant::now()), question).await,
-                None => Ok(Ok(None)),
-            };
-            match answer {
-                Ok(Ok(Some(stat))) => readings.extend(of_disk(path, &stat)),
-                Ok(Ok(None) | Err(_)) | Err(_) => readings.push(reading(path, "disk.responding", 0.0, "1")),
+        for (path, mut question) in questions {
+            let answered = timeout_at(deadline, question.wait_for(Option::is_some)).await;
+            match answered.ok().and_then(Result::ok).and_then(|answer| answer.clone().flatten()) {
+                Some(found) => readings.extend(found),
+                None => readings.push(reading(path, "disk.responding", 0.0, "1")),
             }
         }
         readings
     }
 
-    /// Asks, unless an earlier question still waits.
-    fn ask(self: &Arc<Self>, path: &Path) -> Option<tokio::task::JoinHandle<Option<StatVfs>>> {
-        if !self.asked().insert(path.to_owned()) {
-            return None;
+    /// Asks on a thread of its own, unless an earlier question still waits.
+    fn ask(self: &Arc<Self>, path: &Path) -> Question {
+        let mut asked = self.asked();
+        if let Some(question) = asked.get(path) {
+            return question.clone();
         }
+        let (answer, question) = watch::channel(None);
+        asked.insert(path.to_owned(), question.clone());
         let (disks, path) = (self.clone(), path.to_owned());
-        Some(tokio::task::spawn_blocking(move || {
-            let stat = statvfs(&path).ok();
+        tokio::task::spawn_blocking(move || {
+            let found = statvfs(&path).ok().map(|stat| of_disk(&path, &stat));
             disks.asked().remove(&path);
-            stat
-        }))
+            answer.send_replace(Some(found));
+        });
+        question
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Question>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,10 +108,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_disk_that_has_not_answered_is_not_asked_again() {
+    async fn a_disk_that_hangs_does_not_respond_and_is_not_asked_again() {
         let disks = Arc::new(Disks::default());
-        disks.asked().insert("/".into());
-        let readings = disks.read(&["/".into()], Duration::from_secs(10)).await;
+        let (_never_answers, question) = watch::channel(None);
+        disks.asked().insert("/".into(), question);
+        let readings = disks.read(&["/".into()], Duration::from_millis(100)).await;
         assert_eq!((readings.len(), readings[0].value), (1, 0.0));
+    }
+
+    #[tokio::test]
+    async fn everybody_who_asks_at_once_gets_the_answer() {
+        let disks = Arc::new(Disks::default());
+        let paths = [PathBuf::from("/"), PathBuf::from("/")];
+        let all = (0..32).map(|_| disks.read(&paths, Duration::from_secs(10)));
+        for readings in futures_join(all).await {
+            assert_eq!(readings.iter().filter(|r| r.key == "disk.responding").map(|r| r.value).collect::<Vec<_>>(), [1.0]);
+        }
+    }
+
+    async fn futures_join<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+        let mut answers = Vec::new();
+        let mut waiting: Vec<_> = all.map(Box::pin).collect();
+        std::future::poll_fn(|context| {
+            waiting.retain_mut(|future| match future.as_mut().poll(context) {
+                std::task::Poll::Ready(answer) => {
+                    answers.push(answer);
+                    false
+                }
+                std::task::Poll::Pending => true,
+            });
+            if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        answers
     }
 }

@@ -43,6 +43,11 @@ impl Opinion {
         }
     }
 
+    /// Whether there were answers enough for one.
+    pub(crate) fn is_formed(&self) -> bool {
+        self.verdict.is_some()
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Unknown)
     }

@@ -133,6 +133,10 @@ async fn note(context: &Context, place: usize, took: Duration, answer: Result<Re
             seen.breaker = Some(seen.plugin.breaker(&context.parts.service, World::Probe));
             take(seen, context, answer);
         }
+        // Before every probe has come to an opinion there is nothing to tell.
+        if all.iter().any(|seen| !seen.opinion.is_formed()) {
+            return;
+        }
         health::together(all.iter().map(|seen| &seen.opinion))
     };
     let key = (together.0, together.1.as_ref().map(|fault| (fault.code.clone(), fault.severity)));

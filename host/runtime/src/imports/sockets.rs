@@ -31,7 +31,10 @@ impl Host for CallState {
             let mut listed = sockets::of_ports(&target.ports)?;
             if let Some(annotator) = &target.annotator {
                 for connection in &mut listed {
-                    connection.attributes.extend(annotator.annotate(connection.local, connection.remote));
+                    // What the daemon knows is nearer to the truth than what the kernel's counters suggest.
+                    let known = annotator.annotate(connection.local, connection.remote);
+                    connection.attributes.retain(|(key, _)| known.iter().all(|(better, _)| better != key));
+                    connection.attributes.extend(known);
                 }
             }
             Ok::<_, std::io::Error>(listed)
