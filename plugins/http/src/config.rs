@@ -93,7 +93,10 @@ impl Config {
         let action = |action: &Option<Action>| action.as_ref().map(|action| action.path.clone());
         let paths = [
             ("/health-path", Some(self.health_path.clone())),
-            ("/in-flight/path", self.in_flight.as_ref().map(|in_flight| in_flight.path.clone())),
+            (
+                "/in-flight/path",
+                self.in_flight.as_ref().map(|in_flight| in_flight.path.clone()),
+            ),
             ("/requests-path", self.requests_path.clone()),
             ("/stop-admitting/path", action(&self.stop_admitting)),
             ("/resume/path", action(&self.resume)),
@@ -101,21 +104,35 @@ impl Config {
         ];
         for (place, path) in paths {
             if let Some(path) = path.filter(|path| !path.starts_with('/')) {
-                wrong.push(Diagnostic::new(place, format!("a path begins with `/`, and this is `{path}`")));
+                wrong.push(Diagnostic::new(
+                    place,
+                    format!("a path begins with `/`, and this is `{path}`"),
+                ));
             }
         }
-        if let Some(pointer) = self.in_flight.as_ref().map(|it| &it.pointer).filter(|it| !it.is_empty() && !it.starts_with('/')) {
+        if let Some(pointer) = self
+            .in_flight
+            .as_ref()
+            .map(|it| &it.pointer)
+            .filter(|it| !it.is_empty() && !it.starts_with('/'))
+        {
             let message = format!("a JSON pointer is empty or begins with `/`, and this is `{pointer}`");
             wrong.push(Diagnostic::new("/in-flight/pointer", message));
         }
         if self.stop_admitting.is_some() && self.resume.is_none() {
-            wrong.push(Diagnostic::new("/resume", "what `stop-admitting` does must be undone when a drain is given up"));
+            wrong.push(Diagnostic::new(
+                "/resume",
+                "what `stop-admitting` does must be undone when a drain is given up",
+            ));
         }
         if !(1..=MAX_WINDOW).contains(&self.window) {
             wrong.push(Diagnostic::new("/window", format!("from 1 to {MAX_WINDOW} looks")));
         }
         if !(1..=self.window).contains(&self.max_failures) {
-            wrong.push(Diagnostic::new("/max-failures", "at least 1, and no more than `window`"));
+            wrong.push(Diagnostic::new(
+                "/max-failures",
+                "at least 1, and no more than `window`",
+            ));
         }
         wrong
     }
@@ -139,14 +156,18 @@ mod tests {
         let places: Vec<_> = config.check().into_iter().map(|wrong| wrong.path).collect();
         assert_eq!(places, ["/health-path", "/in-flight/pointer", "/resume"]);
         assert!(Config::default().check().is_empty());
-        let error = understudy_plugin::parse_config::<Config>(r#"{"in-flight": {"path": "/s", "pinter": ""}}"#).unwrap_err();
+        let error =
+            understudy_plugin::parse_config::<Config>(r#"{"in-flight": {"path": "/s", "pinter": ""}}"#).unwrap_err();
         assert_eq!(error.path, "/in-flight/pinter");
     }
 
     #[test]
     fn the_operator_says_which_answers_are_good() {
         assert!(Config::default().is_good(404) && !Config::default().is_good(500));
-        let strict = Config { health_statuses: vec![204], ..Config::default() };
+        let strict = Config {
+            health_statuses: vec![204],
+            ..Config::default()
+        };
         assert!(strict.is_good(204) && !strict.is_good(200));
     }
 }

@@ -5,7 +5,9 @@ use understudy_plugin::{Attributes, AttributesExt, RequestState, RequestStatus};
 
 /// The connections that a process still holds. What is in another state is the kernel's to end.
 pub(crate) fn held(connections: &[ConnectionInfo]) -> impl Iterator<Item = &ConnectionInfo> {
-    connections.iter().filter(|connection| ["established", "close-wait"].contains(&connection.state.as_str()))
+    connections
+        .iter()
+        .filter(|connection| ["established", "close-wait"].contains(&connection.state.as_str()))
 }
 
 /// Whether the client spoke last; unknown is not answered.
@@ -21,7 +23,11 @@ pub(crate) fn client(connection: &ConnectionInfo) -> &str {
 
 /// A connection as an entry of the compilation.
 pub(crate) fn entry(connection: &ConnectionInfo, now_ms: u64) -> RequestStatus {
-    let ago = connection.attributes.value("last-received-ms-ago").and_then(|ms| ms.parse().ok()).or(connection.age_ms);
+    let ago = connection
+        .attributes
+        .value("last-received-ms-ago")
+        .and_then(|ms| ms.parse().ok())
+        .or(connection.age_ms);
     let (state, operation) = match is_awaiting(connection) {
         true => (RequestState::Running, "request being answered"),
         false => (RequestState::Completed, "kept alive, every request answered"),
@@ -35,7 +41,10 @@ pub(crate) fn entry(connection: &ConnectionInfo, now_ms: u64) -> RequestStatus {
         progress: None,
         idempotency_key: None,
         resume: None,
-        attributes: Attributes::new().with("kind", "connection").with("state", &connection.state).with("server", &connection.local),
+        attributes: Attributes::new()
+            .with("kind", "connection")
+            .with("state", &connection.state)
+            .with("server", &connection.local),
     }
 }
 
@@ -55,8 +64,14 @@ mod tests {
             attributes: Attributes::new(),
         };
         assert_eq!(entry(&connection, 9).state, RequestState::Running);
-        connection.attributes = connection.attributes.with("awaiting-answer", "false").with("client", "203.0.113.1:2");
-        assert_eq!((entry(&connection, 9).state, client(&connection)), (RequestState::Completed, "203.0.113.1:2"));
+        connection.attributes = connection
+            .attributes
+            .with("awaiting-answer", "false")
+            .with("client", "203.0.113.1:2");
+        assert_eq!(
+            (entry(&connection, 9).state, client(&connection)),
+            (RequestState::Completed, "203.0.113.1:2")
+        );
         connection.send_queue = 1;
         assert!(is_awaiting(&connection), "the answer is still on its way");
         connection.state = "fin-wait-2".into();

@@ -61,19 +61,33 @@ fn request(entry: Entry) -> Result<RequestStatus, PluginError> {
     let id = match &entry.id {
         Value::String(id) => id.clone(),
         Value::Number(id) => id.to_string(),
-        _ => return Err(PluginError::permanent("bad-answer", "the list of requests: an entry has no `id`")),
+        _ => {
+            return Err(PluginError::permanent(
+                "bad-answer",
+                "the list of requests: an entry has no `id`",
+            ));
+        }
     };
     if id.is_empty() || id.len() > MAX_ID {
-        return Err(PluginError::permanent("bad-answer", format!("the list of requests: an `id` has from 1 to {MAX_ID} bytes")));
+        return Err(PluginError::permanent(
+            "bad-answer",
+            format!("the list of requests: an `id` has from 1 to {MAX_ID} bytes"),
+        ));
     }
-    let resume = entry.resume.as_ref().and_then(|resume| serde_json::to_vec(resume).ok()).filter(|it| it.len() <= MAX_RESUME);
+    let resume = entry
+        .resume
+        .as_ref()
+        .and_then(|resume| serde_json::to_vec(resume).ok())
+        .filter(|it| it.len() <= MAX_RESUME);
     Ok(RequestStatus {
         id,
         client: entry.client,
         operation: entry.operation,
         state: entry.state.into(),
         started_at_ms: entry.started_at_ms,
-        progress: entry.progress.map(|Done { done, total, unit }| Progress { done, total, unit }),
+        progress: entry
+            .progress
+            .map(|Done { done, total, unit }| Progress { done, total, unit }),
         idempotency_key: entry.idempotency_key,
         resume,
         attributes: Attributes::new().with("kind", "request"),
@@ -93,9 +107,16 @@ fn entry(request: &RequestStatus) -> Entry {
         operation: request.operation.clone(),
         state: request.state.into(),
         started_at_ms: request.started_at_ms,
-        progress: request.progress.as_ref().map(|it| Done { done: it.done, total: it.total, unit: it.unit.clone() }),
+        progress: request.progress.as_ref().map(|it| Done {
+            done: it.done,
+            total: it.total,
+            unit: it.unit.clone(),
+        }),
         idempotency_key: request.idempotency_key.clone(),
-        resume: request.resume.as_ref().and_then(|resume| serde_json::from_slice(resume).ok()),
+        resume: request
+            .resume
+            .as_ref()
+            .and_then(|resume| serde_json::from_slice(resume).ok()),
     }
 }
 
@@ -127,7 +148,11 @@ pub(crate) fn dispositions(requests: &[RequestStatus], answer: Option<&[u8]>) ->
     };
     let said = |id: &str| answers.iter().find(|answer| answer.id.as_str() == Some(id));
     let dispositions = requests.iter().map(|request| match said(&request.id) {
-        Some(answer) => Disposition { id: request.id.clone(), outcome: answer.outcome.into(), message: answer.message.clone() },
+        Some(answer) => Disposition {
+            id: request.id.clone(),
+            outcome: answer.outcome.into(),
+            message: answer.message.clone(),
+        },
         None => unsaid(request),
     });
     Ok(dispositions.collect())
@@ -142,7 +167,11 @@ fn unsaid(request: &RequestStatus) -> Disposition {
             (Outcome::ClientRetries, "It was not answered; the client asks again")
         }
     };
-    Disposition { id: request.id.clone(), outcome, message: message.to_owned() }
+    Disposition {
+        id: request.id.clone(),
+        outcome,
+        message: message.to_owned(),
+    }
 }
 
 /// The number at `pointer`.
@@ -151,7 +180,10 @@ pub(crate) fn number(body: &[u8], pointer: &str) -> Result<u64, PluginError> {
     let value = document.pointer(pointer);
     value.and_then(Value::as_u64).ok_or_else(|| {
         let found = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
-        PluginError::permanent("bad-answer", format!("/in-flight/pointer: at `{pointer}` is {found}, and not a number of requests"))
+        PluginError::permanent(
+            "bad-answer",
+            format!("/in-flight/pointer: at `{pointer}` is {found}, and not a number of requests"),
+        )
     })
 }
 
@@ -185,9 +217,18 @@ mod tests {
     #[test]
     fn a_list_is_read_and_offered_again() {
         let requests = requests(LIST.as_bytes()).unwrap();
-        assert_eq!((requests[0].id.as_str(), requests[0].state, requests[0].started_at_ms), ("7", RequestState::Queued, 5));
-        assert_eq!(requests[0].progress.as_ref().map(|it| (it.done, it.total)), Some((1, Some(4))));
-        assert_eq!((requests[1].id.as_str(), requests[1].state), ("x", RequestState::Running));
+        assert_eq!(
+            (requests[0].id.as_str(), requests[0].state, requests[0].started_at_ms),
+            ("7", RequestState::Queued, 5)
+        );
+        assert_eq!(
+            requests[0].progress.as_ref().map(|it| (it.done, it.total)),
+            Some((1, Some(4)))
+        );
+        assert_eq!(
+            (requests[1].id.as_str(), requests[1].state),
+            ("x", RequestState::Running)
+        );
         let offered: Value = serde_json::from_slice(&offer(&requests)).unwrap();
         assert_eq!(offered[0]["resume"]["part"], 3);
         assert_eq!(offered[0]["idempotency-key"], "k");
@@ -207,7 +248,10 @@ mod tests {
         offered[1].state = RequestState::Completed;
         let answer = br#"[{"id": "7", "outcome": "resumed", "message": "from part 3"}]"#;
         let became = dispositions(&offered, Some(answer)).unwrap();
-        assert_eq!((became[0].outcome, became[0].message.as_str()), (Outcome::Resumed, "from part 3"));
+        assert_eq!(
+            (became[0].outcome, became[0].message.as_str()),
+            (Outcome::Resumed, "from part 3")
+        );
         assert_eq!(became[1].outcome, Outcome::Completed);
         assert_eq!(dispositions(&offered, None).unwrap()[0].outcome, Outcome::ClientRetries);
         assert!(dispositions(&offered, Some(b"[{}]")).is_err());

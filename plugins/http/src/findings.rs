@@ -34,19 +34,38 @@ impl Looks {
 }
 
 /// The verdict; `looks` has this one in it.
-pub(crate) fn report(config: &Config, expected: Expectation, health: &Health, readings: &[Reading], looks: Looks) -> Report {
+pub(crate) fn report(
+    config: &Config,
+    expected: Expectation,
+    health: &Health,
+    readings: &[Reading],
+    looks: Looks,
+) -> Report {
     let disks = full_disks(config, readings);
     match expected {
         Expectation::Serving => Report::of(disks.into_iter().chain(unhealthy(config, health, looks)).collect()),
         Expectation::StandingBy => {
-            let mut faults: Vec<_> = disks.into_iter().map(|fault| Fault { severity: Severity::Impaired, ..fault }).collect();
+            let mut faults: Vec<_> = disks
+                .into_iter()
+                .map(|fault| Fault {
+                    severity: Severity::Impaired,
+                    ..fault
+                })
+                .collect();
             let is_unready = !faults.is_empty();
             if config.exclusive && matches!(health, Health::Status(_) | Health::Silent(_)) {
                 let message = "The server should stand by and runs, though only one host's may (`exclusive`)";
                 faults.push(Fault::impaired("http-role-wrong", FaultKind::Operator, message));
             }
             let report = Report::of(faults);
-            if is_unready { Report { verdict: Verdict::Failing, ..report } } else { report }
+            if is_unready {
+                Report {
+                    verdict: Verdict::Failing,
+                    ..report
+                }
+            } else {
+                report
+            }
         }
         Expectation::Down => Report::of(disks),
     }
@@ -58,7 +77,14 @@ fn unhealthy(config: &Config, health: &Health, looks: Looks) -> Option<Fault> {
         let fault = Fault::shutdown_required("http-unhealthy", FaultKind::Software, message)
             .evidence("path", &config.health_path)
             .evidence("failed-looks", format!("{failed} of the last {}", config.window));
-        if failed >= config.max_failures { fault } else { Fault { severity: Severity::Impaired, ..fault } }
+        if failed >= config.max_failures {
+            fault
+        } else {
+            Fault {
+                severity: Severity::Impaired,
+                ..fault
+            }
+        }
     };
     match health {
         Health::Gone(why) => {
@@ -66,9 +92,9 @@ fn unhealthy(config: &Config, health: &Health, looks: Looks) -> Option<Fault> {
             Some(Fault::shutdown_required("http-unreachable", FaultKind::Software, message).evidence("error", why))
         }
         Health::Silent(why) => Some(lasting(format!("The server does not answer: {why}")).evidence("error", why)),
-        Health::Status(status) if !config.is_good(*status) => {
-            Some(lasting(format!("The server answers {status} to {}", config.health_path)).evidence("http-status", status))
-        }
+        Health::Status(status) if !config.is_good(*status) => Some(
+            lasting(format!("The server answers {status} to {}", config.health_path)).evidence("http-status", status),
+        ),
         Health::Status(_) | Health::NotAsked => None,
     }
 }
@@ -78,24 +104,38 @@ pub(crate) fn full_disks(config: &Config, readings: &[Reading]) -> Vec<Fault> {
     let path = |reading: &Reading| reading.attributes.value("path").unwrap_or("?").to_owned();
     let is_silent = |reading: &Reading| reading.key == "disk.responding" && reading.value == 0.0;
     let is_above = |mount: &str, wanted: &str| {
-        wanted.strip_prefix(mount.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        wanted
+            .strip_prefix(mount.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let disk_of = |wanted: &String| {
-        let disks = readings.iter().filter(|reading| reading.key == "disk.available" || is_silent(reading));
-        disks.filter(|reading| is_above(&path(reading), wanted)).max_by_key(|reading| path(reading).len())
+        let disks = readings
+            .iter()
+            .filter(|reading| reading.key == "disk.available" || is_silent(reading));
+        disks
+            .filter(|reading| is_above(&path(reading), wanted))
+            .max_by_key(|reading| path(reading).len())
     };
     let read_only = |wanted: &str| {
-        readings.iter().any(|reading| reading.key == "disk.read-only" && path(reading) == wanted && reading.value > 0.0)
+        readings
+            .iter()
+            .any(|reading| reading.key == "disk.read-only" && path(reading) == wanted && reading.value > 0.0)
     };
     let mut faults: Vec<Fault> = Vec::new();
     for reading in config.disk_paths.iter().filter_map(disk_of) {
         let path = path(reading);
         let left = if is_silent(reading) { 0.0 } else { reading.value };
-        let is_known = faults.iter().any(|fault| fault.evidence.value("disk-path") == Some(&path));
+        let is_known = faults
+            .iter()
+            .any(|fault| fault.evidence.value("disk-path") == Some(&path));
         if !is_known && (read_only(&path) || left < config.min_disk_free_bytes as f64) {
             let message = format!("The disk of {path} is full, read-only or silent");
             let fault = Fault::shutdown_required("http-disk-full", FaultKind::Storage, message);
-            faults.push(fault.evidence("disk-path", &path).evidence("disk-available-bytes", left));
+            faults.push(
+                fault
+                    .evidence("disk-path", &path)
+                    .evidence("disk-available-bytes", left),
+            );
         }
     }
     faults
@@ -107,35 +147,65 @@ mod tests {
 
     fn at(expected: Expectation, health: Health, looks: u64) -> (Verdict, Vec<String>) {
         let report = report(&Config::default(), expected, &health, &[], Looks(looks));
-        (report.verdict, report.faults.into_iter().map(|fault| fault.code).collect())
+        (
+            report.verdict,
+            report.faults.into_iter().map(|fault| fault.code).collect(),
+        )
     }
 
     #[test]
     fn errors_fail_only_when_they_last() {
         let bad = || Health::Status(503);
         assert_eq!(at(Expectation::Serving, bad(), 0b1).0, Verdict::Impaired);
-        assert_eq!(at(Expectation::Serving, bad(), 0b11001), (Verdict::Failing, vec!["http-unhealthy".into()]));
-        assert_eq!(at(Expectation::Serving, bad(), 0b110000001).0, Verdict::Impaired, "long ago");
-        assert_eq!(at(Expectation::Serving, Health::Status(200), 0b1110).0, Verdict::Healthy);
+        assert_eq!(
+            at(Expectation::Serving, bad(), 0b11001),
+            (Verdict::Failing, vec!["http-unhealthy".into()])
+        );
+        assert_eq!(
+            at(Expectation::Serving, bad(), 0b110000001).0,
+            Verdict::Impaired,
+            "long ago"
+        );
+        assert_eq!(
+            at(Expectation::Serving, Health::Status(200), 0b1110).0,
+            Verdict::Healthy
+        );
         assert_eq!(Looks(0b10).after(false), Looks(0b101));
     }
 
     #[test]
     fn one_that_does_not_listen_fails_at_once_unless_it_should_not() {
         let gone = || Health::Gone("refused".into());
-        assert_eq!(at(Expectation::Serving, gone(), 1), (Verdict::Failing, vec!["http-unreachable".into()]));
+        assert_eq!(
+            at(Expectation::Serving, gone(), 1),
+            (Verdict::Failing, vec!["http-unreachable".into()])
+        );
         assert_eq!(at(Expectation::StandingBy, gone(), 1).0, Verdict::Healthy);
         assert_eq!(at(Expectation::Down, Health::NotAsked, 1).0, Verdict::Healthy);
-        assert_eq!(at(Expectation::StandingBy, Health::Status(200), 0), (Verdict::Impaired, vec!["http-role-wrong".into()]));
+        assert_eq!(
+            at(Expectation::StandingBy, Health::Status(200), 0),
+            (Verdict::Impaired, vec!["http-role-wrong".into()])
+        );
     }
 
     #[test]
     fn a_full_disk_of_a_named_folder_requires_a_shutdown() {
         let attributes = Attributes::new().with("path", "/srv");
-        let readings = [Reading { key: "disk.available".into(), value: 5.0, unit: "B".into(), attributes }];
-        let config = Config { disk_paths: vec!["/srv/a".into(), "/srv/b".into()], ..Config::default() };
+        let readings = [Reading {
+            key: "disk.available".into(),
+            value: 5.0,
+            unit: "B".into(),
+            attributes,
+        }];
+        let config = Config {
+            disk_paths: vec!["/srv/a".into(), "/srv/b".into()],
+            ..Config::default()
+        };
         let report = report(&config, Expectation::Down, &Health::NotAsked, &readings, Looks(0));
         assert_eq!((report.verdict, report.faults.len()), (Verdict::Failing, 1));
-        assert!(full_disks(&Config::default(), &readings).is_empty(), "no folder is named");
+        assert!(
+            full_disks(&Config::default(), &readings).is_empty(),
+            "no folder is named"
+        );
     }
 }

@@ -23,7 +23,9 @@ pub(crate) fn list_requests(config: &Config, into: &ledger::RequestSink) -> Resu
         None => {
             let now_ms = clock::now_ms();
             let connections = server::connections()?.unwrap_or_default();
-            connections::held(&connections).map(|connection| connections::entry(connection, now_ms)).collect()
+            connections::held(&connections)
+                .map(|connection| connections::entry(connection, now_ms))
+                .collect()
         }
     };
     for page in requests.chunks(PAGE) {
@@ -40,17 +42,27 @@ pub(crate) fn settle(config: &Config) -> Result<Step, PluginError> {
     }
     if let Some(requests) = server::requests(config)? {
         let left: Vec<_> = requests.iter().filter(unfinished).collect();
-        let first = left.first().map(|first| format!("{} of {}", first.operation, first.client));
+        let first = left
+            .first()
+            .map(|first| format!("{} of {}", first.operation, first.client));
         return Ok(waiting(left.len() as u64, first.unwrap_or_default()));
     }
     let connections = server::connections()?.unwrap_or_default();
-    let awaiting: Vec<_> = connections::held(&connections).filter(|it| connections::is_awaiting(it)).collect();
-    let first = awaiting.first().map(|first| format!("{} awaits an answer", connections::client(first)));
+    let awaiting: Vec<_> = connections::held(&connections)
+        .filter(|it| connections::is_awaiting(it))
+        .collect();
+    let first = awaiting
+        .first()
+        .map(|first| format!("{} awaits an answer", connections::client(first)));
     Ok(waiting(awaiting.len() as u64, first.unwrap_or_default()))
 }
 
 fn waiting(left: u64, blocker: String) -> Step {
-    if left == 0 { Step::done() } else { Step::working(blocker, 50).remaining(left) }
+    if left == 0 {
+        Step::done()
+    } else {
+        Step::working(blocker, 50).remaining(left)
+    }
 }
 
 pub(crate) fn shut_down(manner: Manner) -> Result<Step, PluginError> {

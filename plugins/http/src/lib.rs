@@ -28,18 +28,22 @@ impl Plugin for Http {
     type Config = Config;
 
     fn describe() -> Description {
-        Description::new("http", env!("CARGO_PKG_VERSION"), "Probes, drains and takes over any server that speaks HTTP")
-            .looks_after("http")
-            .asks("endpoint:server")
-            .asks("endpoint:admin")
-            .asks("command:start")
-            .asks("command:stop")
-            .asks("command:kill")
-            .asks("command:status")
-            .asks("command:test")
-            .asks("secret:token")
-            .asks("system")
-            .asks("sockets")
+        Description::new(
+            "http",
+            env!("CARGO_PKG_VERSION"),
+            "Probes, drains and takes over any server that speaks HTTP",
+        )
+        .looks_after("http")
+        .asks("endpoint:server")
+        .asks("endpoint:admin")
+        .asks("command:start")
+        .asks("command:stop")
+        .asks("command:kill")
+        .asks("command:status")
+        .asks("command:test")
+        .asks("secret:token")
+        .asks("system")
+        .asks("sockets")
     }
 
     fn check_config(config: &Config) -> Vec<Diagnostic> {

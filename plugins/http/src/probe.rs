@@ -12,7 +12,10 @@ impl Probe for Http {
         let readings = server::disk_readings()?;
         if call.expected() == Expectation::Down && !config.disk_paths.is_empty() && readings.is_empty() {
             // Without a reading nobody may call the cause cured.
-            return Err(PluginError::retryable("no-disk-reading", "the host reports no disk of `disk-paths`: name one for the target"));
+            return Err(PluginError::retryable(
+                "no-disk-reading",
+                "the host reports no disk of `disk-paths`: name one for the target",
+            ));
         }
         let health = match call.expected() {
             Expectation::Down => Health::NotAsked,

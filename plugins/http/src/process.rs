@@ -23,7 +23,9 @@ pub(crate) fn run_if_declared(name: &str) -> Result<bool, PluginError> {
         Ok(output) if output.exit_code == Some(0) => Ok(true),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            let code = output.exit_code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+            let code = output
+                .exit_code
+                .map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
             let message = format!("the command `{name}` ended with {code}: {}", said.trim());
             Err(PluginError::retryable("command-failed", message).seen("command", name))
         }
@@ -36,7 +38,10 @@ pub(crate) fn run_if_declared(name: &str) -> Result<bool, PluginError> {
 pub(crate) fn run(name: &str) -> Result<(), PluginError> {
     match run_if_declared(name)? {
         true => Ok(()),
-        false => Err(PluginError::permanent("no-command", format!("the command `{name}` is neither declared nor granted"))),
+        false => Err(PluginError::permanent(
+            "no-command",
+            format!("the command `{name}` is neither declared nor granted"),
+        )),
     }
 }
 
@@ -58,7 +63,10 @@ pub(crate) fn left() -> Result<Left, PluginError> {
     let connections = server::connections()?.unwrap_or_default();
     let held: Vec<_> = connections::held(&connections).collect();
     if let Some(first) = held.first() {
-        return Ok(Left::Connections(held.len() as u64, connections::client(first).to_owned()));
+        return Ok(Left::Connections(
+            held.len() as u64,
+            connections::client(first).to_owned(),
+        ));
     }
     match commands::run("status", &Attributes::new(), COMMAND_TIMEOUT_MS) {
         Ok(output) if output.exit_code == Some(0) => Ok(Left::Process),
@@ -79,7 +87,9 @@ pub(crate) fn until_gone() -> Result<Step, PluginError> {
     Ok(match last {
         Left::Nothing => Step::done(),
         Left::Listening => Step::working("the server still listens", 50),
-        Left::Connections(count, who) => Step::working(format!("requests in progress, for example of {who}"), 50).remaining(count),
+        Left::Connections(count, who) => {
+            Step::working(format!("requests in progress, for example of {who}"), 50).remaining(count)
+        }
         Left::Process => Step::working("the server's process has not ended", 50),
     })
 }
@@ -98,7 +108,10 @@ pub(crate) fn until_serving(config: &Config) -> Result<Step, PluginError> {
             return Ok(Step::done());
         }
         if clock::now_ms() >= end || clock::cancelled() {
-            return Ok(Step::working(format!("{} does not answer well yet: {health:?}", config.health_path), 100));
+            return Ok(Step::working(
+                format!("{} does not answer well yet: {health:?}", config.health_path),
+                100,
+            ));
         }
         clock::sleep_ms(LOOK_AGAIN_MS);
     }

@@ -12,15 +12,24 @@ use crate::server;
 const PAGE: u32 = 256;
 
 pub(crate) fn assess(config: &Config) -> Result<Assessment, PluginError> {
-    if let Some(fault) = findings::full_disks(config, &server::disk_readings()?).into_iter().next() {
+    if let Some(fault) = findings::full_disks(config, &server::disk_readings()?)
+        .into_iter()
+        .next()
+    {
         let refusal = Refusal::new("disk-full", format!("On this host: {}", fault.message))
             .unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
-        return Ok(Assessment::Cannot(Refusal { attributes: fault.evidence, ..refusal }));
+        return Ok(Assessment::Cannot(Refusal {
+            attributes: fault.evidence,
+            ..refusal
+        }));
     }
     match process::run_if_declared("test") {
         Ok(_) => Ok(Assessment::Can),
         Err(error) if error.code == "command-failed" => {
-            let refusal = Refusal::new("test-failed", format!("This host's server would not start: {}", error.message));
+            let refusal = Refusal::new(
+                "test-failed",
+                format!("This host's server would not start: {}", error.message),
+            );
             Ok(refusal.unless("the command `test` ends with 0").into())
         }
         Err(error) => Err(error),

@@ -13,7 +13,9 @@ const PAGE: u32 = 1024;
 
 /// What a client would see.
 pub(crate) fn health(config: &Config) -> Result<Health, PluginError> {
-    let mut request = http::get("server", &config.health_path).timeout_ms(config.timeout_ms).max_body(1024);
+    let mut request = http::get("server", &config.health_path)
+        .timeout_ms(config.timeout_ms)
+        .max_body(1024);
     if let Some(host) = &config.health_host {
         request = request.header("host", host);
     }
@@ -29,17 +31,26 @@ pub(crate) fn health(config: &Config) -> Result<Health, PluginError> {
 
 /// How many requests the server says it is working on; none where it can't say.
 pub(crate) fn in_flight(config: &Config) -> Result<Option<u64>, PluginError> {
-    let Some(in_flight) = &config.in_flight else { return Ok(None) };
-    let Some(answer) = ask(config, "GET", &in_flight.path, Vec::new())? else { return Ok(Some(0)) };
+    let Some(in_flight) = &config.in_flight else {
+        return Ok(None);
+    };
+    let Some(answer) = ask(config, "GET", &in_flight.path, Vec::new())? else {
+        return Ok(Some(0));
+    };
     let count = document::number(&answer.body, &in_flight.pointer)?;
     Ok(Some(count.saturating_sub(u64::from(in_flight.counts_itself))))
 }
 
 /// The requests that the server lists; none where it can't.
 pub(crate) fn requests(config: &Config) -> Result<Option<Vec<RequestStatus>>, PluginError> {
-    let Some(path) = &config.requests_path else { return Ok(None) };
+    let Some(path) = &config.requests_path else {
+        return Ok(None);
+    };
     match ask(config, "GET", path, Vec::new())? {
-        Some(answer) if answer.truncated => Err(PluginError::permanent("too-large", format!("the answer of {path} is too long"))),
+        Some(answer) if answer.truncated => Err(PluginError::permanent(
+            "too-large",
+            format!("the answer of {path} is too long"),
+        )),
         Some(answer) => document::requests(&answer.body).map(Some),
         None => Ok(Some(Vec::new())),
     }
@@ -54,7 +65,9 @@ pub(crate) fn act(config: &Config, action: &Action, body: Vec<u8>) -> Result<Opt
 fn ask(config: &Config, method: &str, path: &str, body: Vec<u8>) -> Result<Option<http::Response>, PluginError> {
     let token = host::secret("token")?;
     let send = |endpoint: &str| {
-        let mut request = http::Request::new(method, endpoint, path).timeout_ms(config.timeout_ms).max_body(MAX_LIST);
+        let mut request = http::Request::new(method, endpoint, path)
+            .timeout_ms(config.timeout_ms)
+            .max_body(MAX_LIST);
         if let Some(token) = &token {
             request = request.header("authorization", &format!("Bearer {token}"));
         }

@@ -53,17 +53,26 @@ impl Config {
         let mut wrong = Vec::new();
         for (place, path) in [("/status-path", &self.status_path), ("/health-path", &self.health_path)] {
             if !path.starts_with('/') {
-                wrong.push(Diagnostic::new(place, format!("a path begins with `/`, and this is `{path}`")));
+                wrong.push(Diagnostic::new(
+                    place,
+                    format!("a path begins with `/`, and this is `{path}`"),
+                ));
             }
         }
         if !(1..=MAX_WINDOW).contains(&self.window) {
             wrong.push(Diagnostic::new("/window", format!("from 1 to {MAX_WINDOW} looks")));
         }
         if !(1..=self.window).contains(&self.max_failures) {
-            wrong.push(Diagnostic::new("/max-failures", "at least 1, and no more than `window`"));
+            wrong.push(Diagnostic::new(
+                "/max-failures",
+                "at least 1, and no more than `window`",
+            ));
         }
         if self.timeout_ms == 0 {
-            wrong.push(Diagnostic::new("/timeout-ms", "nginx needs some time to answer: at least 1"));
+            wrong.push(Diagnostic::new(
+                "/timeout-ms",
+                "nginx needs some time to answer: at least 1",
+            ));
         }
         wrong
     }

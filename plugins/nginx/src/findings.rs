@@ -78,7 +78,11 @@ impl Memory {
     /// With one more look.
     pub(crate) fn after(&self, seen: &Seen) -> Self {
         let failed = u64::from(!seen.health.is_good());
-        Self { failures: self.failures << 1 | failed, dropped: seen.page.map(|page| page.dropped()).or(self.dropped), ..self.clone() }
+        Self {
+            failures: self.failures << 1 | failed,
+            dropped: seen.page.map(|page| page.dropped()).or(self.dropped),
+            ..self.clone()
+        }
     }
 
     fn failed_of(&self, window: usize) -> usize {
@@ -92,21 +96,33 @@ pub(crate) fn disks(readings: &[Reading], config: &Config) -> Vec<Disk> {
     let path = |reading: &Reading| reading.attributes.value("path").unwrap_or("?").to_owned();
     let of = |key: &'static str| readings.iter().filter(move |reading| reading.key == key);
     let read_only = |wanted: &str| of("disk.read-only").any(|reading| path(reading) == wanted && reading.value > 0.0);
-    let answering =
-        of("disk.available").map(|reading| Disk { path: path(reading), available_bytes: reading.value, is_read_only: read_only(&path(reading)) });
+    let answering = of("disk.available").map(|reading| Disk {
+        path: path(reading),
+        available_bytes: reading.value,
+        is_read_only: read_only(&path(reading)),
+    });
     // Nothing can be written to a disk that does not answer.
     let silent = of("disk.responding").filter(|reading| reading.value == 0.0);
-    let silent = silent.map(|reading| Disk { path: path(reading), available_bytes: 0.0, is_read_only: false });
+    let silent = silent.map(|reading| Disk {
+        path: path(reading),
+        available_bytes: 0.0,
+        is_read_only: false,
+    });
     let all: Vec<Disk> = answering.chain(silent).collect();
     if config.disk_paths.is_empty() {
         return all;
     }
-    let deepest = |wanted: &String| all.iter().filter(|disk| is_above(&disk.path, wanted)).max_by_key(|disk| disk.path.len());
+    let deepest = |wanted: &String| {
+        all.iter()
+            .filter(|disk| is_above(&disk.path, wanted))
+            .max_by_key(|disk| disk.path.len())
+    };
     config.disk_paths.iter().filter_map(deepest).cloned().collect()
 }
 
 fn is_above(mount: &str, path: &str) -> bool {
-    path.strip_prefix(mount.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(mount.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The verdict; `memory` has this look in it, `before` had not.
@@ -129,7 +145,10 @@ fn of_serving(config: &Config, seen: &Seen, before: &Memory, memory: &Memory) ->
 fn of_standing_by(config: &Config, seen: &Seen) -> Report {
     let mut faults: Vec<_> = full_disks(config, seen)
         .into_iter()
-        .map(|fault| Fault { severity: Severity::Impaired, ..fault })
+        .map(|fault| Fault {
+            severity: Severity::Impaired,
+            ..fault
+        })
         .chain(configuration(seen))
         .collect();
     let is_unready = !faults.is_empty();
@@ -151,7 +170,14 @@ fn health(config: &Config, seen: &Seen, memory: &Memory) -> Option<Fault> {
             .evidence("path", &config.health_path)
             .evidence("failed-looks", format!("{failed} of the last {}", config.window));
         let is_lasting = failed >= config.max_failures;
-        if is_lasting { fault } else { Fault { severity: Severity::Impaired, ..fault } }
+        if is_lasting {
+            fault
+        } else {
+            Fault {
+                severity: Severity::Impaired,
+                ..fault
+            }
+        }
     };
     match &seen.health {
         Health::Gone(why) => {
@@ -176,7 +202,10 @@ fn dropped(seen: &Seen, before: &Memory) -> Option<Fault> {
     let now = seen.page?.dropped();
     let before = before.dropped.filter(|before| *before <= now)?;
     (now > before).then(|| {
-        let message = format!("nginx dropped {} connections since the last look: it has no worker connection left", now - before);
+        let message = format!(
+            "nginx dropped {} connections since the last look: it has no worker connection left",
+            now - before
+        );
         Fault::impaired("nginx-dropping-connections", FaultKind::Capacity, message).evidence("dropped", now)
     })
 }
@@ -184,11 +213,19 @@ fn dropped(seen: &Seen, before: &Memory) -> Option<Fault> {
 /// nginx can't buffer a request or write its log on a full disk: it answers some and fails others.
 fn full_disks(config: &Config, seen: &Seen) -> Vec<Fault> {
     let full = seen.disks.iter().filter(|disk| disk.is_full(config)).map(|disk| {
-        let what = if disk.is_read_only { "is read-only".into() } else { format!("has {} MB left", (disk.available_bytes / 1e6) as u64) };
-        Fault::shutdown_required("nginx-disk-full", FaultKind::Storage, format!("The disk of {} {what}", disk.path))
-            .evidence("disk-path", &disk.path)
-            .evidence("disk-available-bytes", disk.available_bytes)
-            .evidence("disk-read-only", disk.is_read_only)
+        let what = if disk.is_read_only {
+            "is read-only".into()
+        } else {
+            format!("has {} MB left", (disk.available_bytes / 1e6) as u64)
+        };
+        Fault::shutdown_required(
+            "nginx-disk-full",
+            FaultKind::Storage,
+            format!("The disk of {} {what}", disk.path),
+        )
+        .evidence("disk-path", &disk.path)
+        .evidence("disk-available-bytes", disk.available_bytes)
+        .evidence("disk-read-only", disk.is_read_only)
     });
     full.collect()
 }

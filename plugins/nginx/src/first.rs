@@ -16,7 +16,10 @@ const WITHOUT_CONNECTIONS_MS: u64 = 5_000;
 pub(crate) fn list_requests(into: &ledger::RequestSink) -> Result<(), PluginError> {
     let now_ms = clock::now_ms();
     let connections = look::connections()?.unwrap_or_default();
-    let entries: Vec<_> = connections.iter().filter_map(|connection| requests::entry(connection, now_ms)).collect();
+    let entries: Vec<_> = connections
+        .iter()
+        .filter_map(|connection| requests::entry(connection, now_ms))
+        .collect();
     for page in entries.chunks(PAGE) {
         into.push(page)?;
     }
@@ -28,8 +31,13 @@ pub(crate) fn list_requests(into: &ledger::RequestSink) -> Result<(), PluginErro
 pub(crate) fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> {
     let now_ms = clock::now_ms();
     let memory: Memory = call.state(FORMAT).unwrap_or_default();
-    let known = memory.settling.filter(|known| known.term == call.term() && call.attempt() > 1);
-    let settling = known.unwrap_or(Settling { term: call.term(), since_ms: now_ms });
+    let known = memory
+        .settling
+        .filter(|known| known.term == call.term() && call.attempt() > 1);
+    let settling = known.unwrap_or(Settling {
+        term: call.term(),
+        since_ms: now_ms,
+    });
     let elapsed_ms = now_ms.saturating_sub(settling.since_ms);
     let step = match look::connections()? {
         Some(connections) => {

@@ -28,17 +28,21 @@ impl Plugin for Nginx {
     type Config = Config;
 
     fn describe() -> Description {
-        Description::new("nginx", env!("CARGO_PKG_VERSION"), "Probes, drains and takes over an nginx")
-            .looks_after("nginx")
-            .asks("endpoint:server")
-            .asks("endpoint:status")
-            .asks("command:test")
-            .asks("command:start")
-            .asks("command:quit")
-            .asks("command:stop")
-            .asks("command:status")
-            .asks("system")
-            .asks("sockets")
+        Description::new(
+            "nginx",
+            env!("CARGO_PKG_VERSION"),
+            "Probes, drains and takes over an nginx",
+        )
+        .looks_after("nginx")
+        .asks("endpoint:server")
+        .asks("endpoint:status")
+        .asks("command:test")
+        .asks("command:start")
+        .asks("command:quit")
+        .asks("command:stop")
+        .asks("command:status")
+        .asks("system")
+        .asks("sockets")
     }
 
     fn check_config(config: &Config) -> Vec<Diagnostic> {

@@ -13,7 +13,9 @@ const PAGE: u32 = 1024;
 
 /// What the service's own path answers.
 pub(crate) fn health(config: &Config) -> Result<Health, PluginError> {
-    let mut request = http::get("server", &config.health_path).timeout_ms(config.timeout_ms).max_body(1024);
+    let mut request = http::get("server", &config.health_path)
+        .timeout_ms(config.timeout_ms)
+        .max_body(1024);
     if let Some(host) = &config.health_host {
         request = request.header("host", host);
     }
@@ -29,7 +31,10 @@ pub(crate) fn health(config: &Config) -> Result<Health, PluginError> {
 
 /// The page of `stub_status`; none where there is no such endpoint, or nothing answers there.
 pub(crate) fn status_page(config: &Config) -> Result<Option<StatusPage>, PluginError> {
-    match http::get("status", &config.status_path).timeout_ms(config.timeout_ms).send() {
+    match http::get("status", &config.status_path)
+        .timeout_ms(config.timeout_ms)
+        .send()
+    {
         Ok(answer) if answer.status == 200 => Ok(StatusPage::parse(&answer.text())),
         Ok(_) => Ok(None),
         Err(error) if error.code == "fenced" => Err(error.into()),

@@ -12,17 +12,27 @@ impl Probe for Nginx {
         let before: Memory = call.state(FORMAT).unwrap_or_default();
         let seen = Seen {
             health: health(call.expected(), config)?,
-            page: if call.expected() == Expectation::Serving { look::status_page(config)? } else { None },
+            page: if call.expected() == Expectation::Serving {
+                look::status_page(config)?
+            } else {
+                None
+            },
             bad_configuration: None,
             disks: look::watched_disks(config)?,
         };
         if call.expected() == Expectation::Down && !config.disk_paths.is_empty() && seen.disks.is_empty() {
             // Without a reading nobody may call the cause cured.
-            return Err(PluginError::retryable("no-disk-reading", "the host reports no disk above `disk-paths`: name one for the target"));
+            return Err(PluginError::retryable(
+                "no-disk-reading",
+                "the host reports no disk above `disk-paths`: name one for the target",
+            ));
         }
         let mut after = before.after(&seen);
         test_configuration(call.expected(), config, &mut after)?;
-        let seen = Seen { bad_configuration: after.bad_configuration.clone(), ..seen };
+        let seen = Seen {
+            bad_configuration: after.bad_configuration.clone(),
+            ..seen
+        };
         let report = findings::report(config, call.expected(), &seen, &before, &after);
         Ok(with_readings(report, &seen).keep(FORMAT, &after))
     }
@@ -43,7 +53,8 @@ fn test_configuration(expected: Expectation, config: &Config, memory: &mut Memor
         Expectation::Down => false,
         Expectation::StandingBy => true,
         Expectation::Serving => {
-            config.config_test_every_s > 0 && now_ms.saturating_sub(memory.tested_at_ms) >= config.config_test_every_s * 1000
+            config.config_test_every_s > 0
+                && now_ms.saturating_sub(memory.tested_at_ms) >= config.config_test_every_s * 1000
         }
     };
     if is_due {

@@ -23,7 +23,9 @@ pub(crate) fn run(name: &str) -> Result<(), PluginError> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let code = output.exit_code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    let code = output
+        .exit_code
+        .map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     let message = format!("the command `{name}` ended with {code}: {}", said.trim());
     Err(PluginError::retryable("command-failed", message).seen("command", name))
 }
@@ -69,7 +71,9 @@ pub(crate) fn until_gone() -> Result<Step, PluginError> {
     Ok(match last {
         Left::Nothing => Step::done(),
         Left::Listening => Step::working("nginx still listens", 50),
-        Left::Connections(count, who) => Step::working(format!("requests in progress, for example of {who}"), 50).remaining(count),
+        Left::Connections(count, who) => {
+            Step::working(format!("requests in progress, for example of {who}"), 50).remaining(count)
+        }
         Left::Process => Step::working("nginx's process has not ended", 50),
     })
 }
@@ -86,7 +90,10 @@ pub(crate) fn until_serving(config: &Config) -> Result<Step, PluginError> {
             return Ok(Step::done());
         }
         if clock::now_ms() >= end || clock::cancelled() {
-            return Ok(Step::working(format!("{} does not answer well yet: {health:?}", config.health_path), 100));
+            return Ok(Step::working(
+                format!("{} does not answer well yet: {health:?}", config.health_path),
+                100,
+            ));
         }
         clock::sleep_ms(LOOK_AGAIN_MS);
     }

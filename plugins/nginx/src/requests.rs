@@ -31,14 +31,19 @@ pub(crate) fn awaiting_for(connections: &[ConnectionInfo], ms: u64) -> Vec<&Conn
     let waits = |connection: &&ConnectionInfo| {
         is_open(connection)
             && is_awaiting(connection) == Some(true)
-            && received_ms_ago(connection).or(connection.age_ms).is_none_or(|ago| ago >= ms)
+            && received_ms_ago(connection)
+                .or(connection.age_ms)
+                .is_none_or(|ago| ago >= ms)
     };
     connections.iter().filter(waits).collect()
 }
 
 /// The connections that a process of nginx still holds. What is in another state is the kernel's to end.
 pub(crate) fn held(connections: &[ConnectionInfo]) -> Vec<&ConnectionInfo> {
-    connections.iter().filter(|connection| ["established", "close-wait"].contains(&connection.state.as_str())).collect()
+    connections
+        .iter()
+        .filter(|connection| ["established", "close-wait"].contains(&connection.state.as_str()))
+        .collect()
 }
 
 /// A connection as an entry of the compilation; none where nothing can be owed on it.
@@ -53,11 +58,21 @@ pub(crate) fn entry(connection: &ConnectionInfo, now_ms: u64) -> Option<RequestS
         None => (RequestState::Running, "connection; who spoke last is not known"),
     };
     let began_ms_ago = received_ms_ago(connection).or(connection.age_ms);
-    let mut attributes = connection.attributes.clone().with("server", &connection.local).with("state", &connection.state);
-    attributes = attributes.with("receive-queue", connection.receive_queue).with("send-queue", connection.send_queue);
+    let mut attributes = connection
+        .attributes
+        .clone()
+        .with("server", &connection.local)
+        .with("state", &connection.state);
+    attributes = attributes
+        .with("receive-queue", connection.receive_queue)
+        .with("send-queue", connection.send_queue);
     Some(RequestStatus {
         id: format!("{}-{}", connection.remote, connection.local),
-        client: connection.attributes.value("client").unwrap_or(&connection.remote).to_owned(),
+        client: connection
+            .attributes
+            .value("client")
+            .unwrap_or(&connection.remote)
+            .to_owned(),
         operation: operation.to_owned(),
         state,
         started_at_ms: began_ms_ago.map_or(0, |ago| now_ms.saturating_sub(ago)),
@@ -74,13 +89,23 @@ pub(crate) fn disposition(request: &RequestStatus) -> Disposition {
         RequestState::Completed => (Outcome::Completed, "Every request of this connection was answered"),
         RequestState::Failed => (Outcome::Completed, "It was answered with an error"),
         RequestState::Refused => (Outcome::Refused, "It was turned away"),
-        RequestState::Queued => (Outcome::ClientRetries, "The server had not read the request; the client asks again"),
+        RequestState::Queued => (
+            Outcome::ClientRetries,
+            "The server had not read the request; the client asks again",
+        ),
         RequestState::Running | RequestState::Cut => {
             // What was asked, and whether doing it twice does harm, only the client knows.
-            (Outcome::ClientRetries, "The answer did not arrive whole; its method is unknown, and the client decides whether to ask again")
+            (
+                Outcome::ClientRetries,
+                "The answer did not arrive whole; its method is unknown, and the client decides whether to ask again",
+            )
         }
     };
-    Disposition { id: request.id.clone(), outcome, message: message.to_owned() }
+    Disposition {
+        id: request.id.clone(),
+        outcome,
+        message: message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -95,28 +120,58 @@ mod tests {
             receive_queue: 0,
             send_queue: 0,
             age_ms: Some(9000),
-            attributes: attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            attributes: attributes
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
         }
     }
 
     #[test]
     fn who_spoke_last_decides() {
-        let running = connection("established", &[("awaiting-answer", "true"), ("client", "203.0.113.1:77"), ("last-received-ms-ago", "40")]);
+        let running = connection(
+            "established",
+            &[
+                ("awaiting-answer", "true"),
+                ("client", "203.0.113.1:77"),
+                ("last-received-ms-ago", "40"),
+            ],
+        );
         let entry = entry(&running, 1000).unwrap();
-        assert_eq!((entry.state, entry.client.as_str(), entry.started_at_ms), (RequestState::Running, "203.0.113.1:77", 960));
+        assert_eq!(
+            (entry.state, entry.client.as_str(), entry.started_at_ms),
+            (RequestState::Running, "203.0.113.1:77", 960)
+        );
         let idle = connection("established", &[("awaiting-answer", "false")]);
         assert_eq!(super::entry(&idle, 0).unwrap().state, RequestState::Completed);
         assert_eq!(super::entry(&connection("time-wait", &[]), 0), None);
-        assert_eq!(super::entry(&connection("established", &[]), 0).unwrap().state, RequestState::Running, "unknown is not done");
-        let unread = ConnectionInfo { receive_queue: 9, ..idle };
+        assert_eq!(
+            super::entry(&connection("established", &[]), 0).unwrap().state,
+            RequestState::Running,
+            "unknown is not done"
+        );
+        let unread = ConnectionInfo {
+            receive_queue: 9,
+            ..idle
+        };
         assert_eq!(super::entry(&unread, 0).unwrap().state, RequestState::Queued);
     }
 
     #[test]
     fn a_request_that_came_later_is_not_waited_for() {
-        let old = connection("established", &[("awaiting-answer", "true"), ("last-received-ms-ago", "500")]);
-        let new = connection("established", &[("awaiting-answer", "true"), ("last-received-ms-ago", "20")]);
-        let all = [old.clone(), new, connection("established", &[("awaiting-answer", "false")])];
+        let old = connection(
+            "established",
+            &[("awaiting-answer", "true"), ("last-received-ms-ago", "500")],
+        );
+        let new = connection(
+            "established",
+            &[("awaiting-answer", "true"), ("last-received-ms-ago", "20")],
+        );
+        let all = [
+            old.clone(),
+            new,
+            connection("established", &[("awaiting-answer", "false")]),
+        ];
         assert_eq!(awaiting_for(&all, 100), [&old]);
         assert_eq!(awaiting_for(&all, 0).len(), 2);
         assert_eq!(held(&all).len(), 3);

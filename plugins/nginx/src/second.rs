@@ -6,19 +6,33 @@ use crate::config::Config;
 use crate::look;
 use crate::process::{self, Left};
 
-
 /// At most so many requests at once: a page of the host is 4096.
 const PAGE: u32 = 1024;
 
 pub(crate) fn assess(config: &Config) -> Result<Assessment, PluginError> {
     if let Some(why) = look::bad_configuration()? {
-        let refusal = Refusal::new("config-broken", "This host's nginx would not start: its configuration is broken");
-        return Ok(refusal.unless("`nginx -t` finds nothing wrong").seen("test", why).into());
+        let refusal = Refusal::new(
+            "config-broken",
+            "This host's nginx would not start: its configuration is broken",
+        );
+        return Ok(refusal
+            .unless("`nginx -t` finds nothing wrong")
+            .seen("test", why)
+            .into());
     }
-    if let Some(disk) = look::watched_disks(config)?.into_iter().find(|disk| disk.is_full(config)) {
-        let refusal = Refusal::new("disk-full", format!("On this host the disk of {} is full or read-only", disk.path))
-            .unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
-        return Ok(refusal.seen("disk-path", &disk.path).seen("disk-available-bytes", disk.available_bytes).into());
+    if let Some(disk) = look::watched_disks(config)?
+        .into_iter()
+        .find(|disk| disk.is_full(config))
+    {
+        let refusal = Refusal::new(
+            "disk-full",
+            format!("On this host the disk of {} is full or read-only", disk.path),
+        )
+        .unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
+        return Ok(refusal
+            .seen("disk-path", &disk.path)
+            .seen("disk-available-bytes", disk.available_bytes)
+            .into());
     }
     Ok(Assessment::Can)
 }
@@ -52,7 +66,10 @@ pub(crate) fn observe() -> Result<ServerState, PluginError> {
 
 pub(crate) fn stand_by(config: &Config) -> Result<Step, PluginError> {
     if let Some(why) = look::bad_configuration()? {
-        return Err(PluginError::retryable("config-broken", format!("nginx's configuration is broken: {why}")));
+        return Err(PluginError::retryable(
+            "config-broken",
+            format!("nginx's configuration is broken: {why}"),
+        ));
     }
     if config.exclusive && look::listens()? {
         process::run("quit")?;

@@ -20,8 +20,14 @@ impl StatusPage {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let active = lines.next()?.strip_prefix("Active connections:")?.trim().parse().ok()?;
-        let counts: Vec<u64> = lines.nth(1)?.split_whitespace().map_while(|word| word.parse().ok()).collect();
-        let [accepts, handled, requests] = counts[..] else { return None };
+        let counts: Vec<u64> = lines
+            .nth(1)?
+            .split_whitespace()
+            .map_while(|word| word.parse().ok())
+            .collect();
+        let [accepts, handled, requests] = counts[..] else {
+            return None;
+        };
         let words: Vec<&str> = lines.next()?.split_whitespace().collect();
         let named = |name: &str| {
             let at = words.iter().position(|word| word.strip_suffix(':') == Some(name))?;
@@ -65,7 +71,12 @@ mod tests {
 
     #[test]
     fn another_page_is_not_taken_for_it() {
-        for other in ["", "<html>hello</html>", "Active connections: x\n\n 1 2 3\n", "Active connections: 1\nx\n1 2\nReading: 1"] {
+        for other in [
+            "",
+            "<html>hello</html>",
+            "Active connections: x\n\n 1 2 3\n",
+            "Active connections: 1\nx\n1 2\nReading: 1",
+        ] {
             assert_eq!(StatusPage::parse(other), None, "{other:?}");
         }
     }

@@ -36,7 +36,10 @@ pub(crate) fn parse(list: &str) -> Vec<Client> {
 }
 
 fn client(line: &str) -> Option<Client> {
-    let field = |name: &str| line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let field = |name: &str| {
+        line.split(' ')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
     let count = |name: &str| field(name).and_then(|value| value.parse().ok()).unwrap_or(0);
     let command = field("cmd").filter(|command| *command != "NULL").unwrap_or_default();
     Some(Client {
@@ -68,8 +71,18 @@ impl Client {
 
     /// Whether it waits in a command that may wait by its nature, so that it is not the pause that holds it.
     fn waits_by_nature(&self) -> bool {
-        const WAITING: [&str; 10] =
-            ["blpop", "brpop", "blmove", "brpoplpush", "blmpop", "bzpopmin", "bzpopmax", "bzmpop", "xread", "xreadgroup"];
+        const WAITING: [&str; 10] = [
+            "blpop",
+            "brpop",
+            "blmove",
+            "brpoplpush",
+            "blmpop",
+            "bzpopmin",
+            "bzpopmax",
+            "bzmpop",
+            "xread",
+            "xreadgroup",
+        ];
         self.has('b') && (WAITING.contains(&self.command.as_str()) || self.command == "wait")
     }
 
@@ -101,7 +114,11 @@ impl Client {
     }
 
     fn operation(&self) -> String {
-        let command = if self.command.is_empty() { "(no command yet)" } else { &self.command };
+        let command = if self.command.is_empty() {
+            "(no command yet)"
+        } else {
+            &self.command
+        };
         match self.in_transaction {
             Some(queued) => format!("{command} (in a transaction of {queued} queued)"),
             None if self.subscriptions > 0 => format!("{command} ({} subscriptions)", self.subscriptions),
@@ -159,7 +176,11 @@ id=4 addr=127.0.0.1:54926 laddr=127.0.0.1:16379 fd=9 name=understudy age=3 idle=
 ";
 
     fn request(id: u64) -> RequestStatus {
-        parse(LIST).into_iter().find(|client| client.id == id).unwrap().request(10_000, None)
+        parse(LIST)
+            .into_iter()
+            .find(|client| client.id == id)
+            .unwrap()
+            .request(10_000, None)
     }
 
     #[test]
@@ -189,16 +210,31 @@ id=4 addr=127.0.0.1:54926 laddr=127.0.0.1:16379 fd=9 name=understudy age=3 idle=
     #[test]
     fn a_request_says_who_and_what_and_since_when() {
         let held = request(6);
-        assert_eq!((held.id.as_str(), held.client.as_str(), held.operation.as_str()), ("client-6", "127.0.0.1:54946", "blpop"));
+        assert_eq!(
+            (held.id.as_str(), held.client.as_str(), held.operation.as_str()),
+            ("client-6", "127.0.0.1:54946", "blpop")
+        );
         assert_eq!(held.started_at_ms, 7_000);
-        assert_eq!((held.attributes.value("name"), held.attributes.value("database")), (Some("worker"), Some("2")));
+        assert_eq!(
+            (held.attributes.value("name"), held.attributes.value("database")),
+            (Some("worker"), Some("2"))
+        );
     }
 
     #[test]
     fn the_host_knows_the_real_client_and_who_spoke_last() {
-        let seen = Attributes::new().with("client", "203.0.113.9:5555").with("awaiting-answer", "true");
-        let request = parse(LIST).into_iter().find(|client| client.id == 7).unwrap().request(10_000, Some(&seen));
-        assert_eq!((request.client.as_str(), request.state), ("203.0.113.9:5555", RequestState::Queued));
+        let seen = Attributes::new()
+            .with("client", "203.0.113.9:5555")
+            .with("awaiting-answer", "true");
+        let request = parse(LIST)
+            .into_iter()
+            .find(|client| client.id == 7)
+            .unwrap()
+            .request(10_000, Some(&seen));
+        assert_eq!(
+            (request.client.as_str(), request.state),
+            ("203.0.113.9:5555", RequestState::Queued)
+        );
         assert_eq!(request.attributes.value("address"), Some("127.0.0.1:54962"));
     }
 

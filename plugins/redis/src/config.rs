@@ -79,11 +79,17 @@ impl TryFrom<String> for Address {
         let wrong = || format!("`{text}` is not `address:port`, for example `10.0.0.2:6379` or `[2001:db8::2]:6379`");
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let port: u16 = port.parse().map_err(|_| wrong())?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
         if host.is_empty() || port == 0 {
             return Err(wrong());
         }
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 
@@ -100,19 +106,32 @@ impl Config {
     pub(crate) fn check(&self) -> Vec<Diagnostic> {
         let mut wrong = Vec::new();
         if !(0.0..1.0).contains(&self.min_memory_free_ratio) {
-            wrong.push(Diagnostic::new("/min-memory-free-ratio", "a ratio of the machine's memory: from 0 to less than 1"));
+            wrong.push(Diagnostic::new(
+                "/min-memory-free-ratio",
+                "a ratio of the machine's memory: from 0 to less than 1",
+            ));
         }
         if self.timeout_ms == 0 {
-            wrong.push(Diagnostic::new("/timeout-ms", "Redis needs some time to answer: at least 1"));
+            wrong.push(Diagnostic::new(
+                "/timeout-ms",
+                "Redis needs some time to answer: at least 1",
+            ));
         }
-        if let Some(host) = self.peer_host.as_ref().filter(|host| !self.addresses.contains_key(*host)) {
+        if let Some(host) = self
+            .peer_host
+            .as_ref()
+            .filter(|host| !self.addresses.contains_key(*host))
+        {
             wrong.push(Diagnostic::new("/peer-host", format!("`{host}` is not in `addresses`")));
         }
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (host, address) in &self.addresses {
             if let Some(other) = seen.insert(address.to_string(), host) {
                 let place = format!("/addresses/{}", host.replace('~', "~0").replace('/', "~1"));
-                wrong.push(Diagnostic::new(place, format!("`{address}` is the address of `{other}` already")));
+                wrong.push(Diagnostic::new(
+                    place,
+                    format!("`{address}` is the address of `{other}` already"),
+                ));
             }
         }
         wrong
@@ -120,7 +139,10 @@ impl Config {
 
     /// The other hosts' addresses.
     pub(crate) fn others<'a>(&'a self, host: &'a str) -> impl Iterator<Item = (&'a str, &'a Address)> {
-        self.addresses.iter().map(|(name, address)| (name.as_str(), address)).filter(move |(name, _)| *name != host)
+        self.addresses
+            .iter()
+            .map(|(name, address)| (name.as_str(), address))
+            .filter(move |(name, _)| *name != host)
     }
 
     /// The host that the endpoint `peer` leads to: as configured, or the only other one.
@@ -145,7 +167,13 @@ mod tests {
     #[test]
     fn an_address_is_read_and_written() {
         let config = read(r#"{"addresses": {"a": "10.0.0.1:6379", "b": "[2001:db8::2]:6380"}}"#).unwrap();
-        assert_eq!(config.addresses["a"], Address { host: "10.0.0.1".into(), port: 6379 });
+        assert_eq!(
+            config.addresses["a"],
+            Address {
+                host: "10.0.0.1".into(),
+                port: 6379
+            }
+        );
         assert_eq!(config.addresses["b"].host, "2001:db8::2");
         assert_eq!(config.addresses["b"].to_string(), "[2001:db8::2]:6380");
         assert_eq!(config.peer("a"), Some("b"));
@@ -153,14 +181,18 @@ mod tests {
 
     #[test]
     fn a_bad_address_names_its_place() {
-        assert_eq!(read(r#"{"addresses": {"a": "nowhere"}}"#).unwrap_err().path, "/addresses/a");
+        assert_eq!(
+            read(r#"{"addresses": {"a": "nowhere"}}"#).unwrap_err().path,
+            "/addresses/a"
+        );
         assert!(read(r#"{"addresses": {"a": ":6379"}}"#).is_err());
         assert!(read(r#"{"addresses": {"a": "x:0"}}"#).is_err());
     }
 
     #[test]
     fn contradictions_are_found() {
-        let config = read(r#"{"addresses": {"a": "x:1", "b": "x:1"}, "peer-host": "c", "min-memory-free-ratio": 1.5}"#).unwrap();
+        let config =
+            read(r#"{"addresses": {"a": "x:1", "b": "x:1"}, "peer-host": "c", "min-memory-free-ratio": 1.5}"#).unwrap();
         let places: Vec<_> = config.check().into_iter().map(|wrong| wrong.path).collect();
         assert_eq!(places, ["/min-memory-free-ratio", "/peer-host", "/addresses/b"]);
         assert!(read("{}").unwrap().check().is_empty());
@@ -170,6 +202,9 @@ mod tests {
     fn with_three_hosts_the_peer_must_be_named() {
         let three = r#"{"addresses": {"a": "x:1", "b": "x:2", "c": "x:3"}"#;
         assert_eq!(read(&format!("{three}}}")).unwrap().peer("a"), None);
-        assert_eq!(read(&format!(r#"{three}, "peer-host": "c"}}"#)).unwrap().peer("a"), Some("c"));
+        assert_eq!(
+            read(&format!(r#"{three}, "peer-host": "c"}}"#)).unwrap().peer("a"),
+            Some("c")
+        );
     }
 }

@@ -35,7 +35,8 @@ pub(crate) fn of_unreachable(seen: &Seen<'_>, expected: Expectation, why: &str) 
     let message = format!("Redis does not answer: {why}");
     match expected {
         Expectation::Serving => {
-            let fault = Fault::shutdown_required("redis-unreachable", FaultKind::Software, message).evidence("error", why);
+            let fault =
+                Fault::shutdown_required("redis-unreachable", FaultKind::Software, message).evidence("error", why);
             let mut faults = vec![with_machine(fault, seen.machine)];
             faults.extend(machine_faults(seen));
             Report::of(faults)
@@ -77,7 +78,9 @@ fn of_serving(seen: &Seen<'_>, info: &Info) -> Report {
 }
 
 fn serves_as_a_replica(info: &Info) -> Fault {
-    let master = info.master().map_or_else(|| "?".into(), |(host, port)| format!("{host}:{port}"));
+    let master = info
+        .master()
+        .map_or_else(|| "?".into(), |(host, port)| format!("{host}:{port}"));
     let message = format!("Redis should serve and is a replica of {master}: it takes no writes");
     Fault::shutdown_required("redis-role-wrong", FaultKind::Operator, message).evidence("master", master)
 }
@@ -94,7 +97,11 @@ fn of_standing_by(seen: &Seen<'_>, info: &Info) -> Report {
     faults.extend(persistence(seen, info, PersistenceFailure::Impaired));
     faults.extend(machine_faults(seen));
     let mut report = Report::of(faults);
-    if report.faults.iter().any(|fault| fault.code == "redis-link-down" || fault.code == "redis-replica-of-another") {
+    if report
+        .faults
+        .iter()
+        .any(|fault| fault.code == "redis-link-down" || fault.code == "redis-replica-of-another")
+    {
         report.verdict = Verdict::Failing;
     }
     report
@@ -102,9 +109,14 @@ fn of_standing_by(seen: &Seen<'_>, info: &Info) -> Report {
 
 /// What is wrong with a standby's link to its master.
 fn link(seen: &Seen<'_>, info: &Info) -> Option<Fault> {
-    let master = info.master().map(|(host, port)| format!("{host}:{port}")).unwrap_or_default();
+    let master = info
+        .master()
+        .map(|(host, port)| format!("{host}:{port}"))
+        .unwrap_or_default();
     let evidence = |fault: Fault| {
-        fault.evidence("master", &master).evidence("master-link-status", info.text("master_link_status").unwrap_or("?"))
+        fault
+            .evidence("master", &master)
+            .evidence("master-link-status", info.text("master_link_status").unwrap_or("?"))
     };
     if info.is_loading() || info.flag("master_sync_in_progress") {
         let message = format!("Redis is copying the data of {master}");
@@ -113,16 +125,29 @@ fn link(seen: &Seen<'_>, info: &Info) -> Option<Fault> {
     if let Some(address) = seen.active_host.and_then(|host| seen.config.addresses.get(host)) {
         if info.master() != Some((address.host.as_str(), address.port)) {
             let message = format!("Redis is a replica of {master}, and the active host's is at {address}");
-            return Some(evidence(Fault::impaired("redis-replica-of-another", FaultKind::Operator, message)));
+            return Some(evidence(Fault::impaired(
+                "redis-replica-of-another",
+                FaultKind::Operator,
+                message,
+            )));
         }
     }
     if !info.is_link_up() {
         let message = format!("Redis has no connection to its master {master}");
-        return Some(evidence(Fault::impaired("redis-link-down", FaultKind::Network, message)));
+        return Some(evidence(Fault::impaired(
+            "redis-link-down",
+            FaultKind::Network,
+            message,
+        )));
     }
-    let silent_ms = info.count("master_last_io_seconds_ago").map_or(0, |seconds| seconds * 1000);
+    let silent_ms = info
+        .count("master_last_io_seconds_ago")
+        .map_or(0, |seconds| seconds * 1000);
     (silent_ms > seen.config.repl_timeout_ms).then(|| {
-        let message = format!("Redis has heard nothing of its master {master} for {} s", silent_ms / 1000);
+        let message = format!(
+            "Redis has heard nothing of its master {master} for {} s",
+            silent_ms / 1000
+        );
         evidence(Fault::impaired("redis-link-down", FaultKind::Network, message))
     })
 }
@@ -154,10 +179,15 @@ fn persistence(seen: &Seen<'_>, info: &Info, means: PersistenceFailure) -> Optio
 }
 
 fn machine_faults(seen: &Seen<'_>) -> Vec<Fault> {
-    let full = seen.machine.disk.as_ref().filter(|disk| disk.is_full(seen.config)).map(|disk| {
-        let fault = Fault::impaired("redis-disk-full-soon", FaultKind::Storage, sentence(&disk.describe()));
-        with_machine(fault, seen.machine)
-    });
+    let full = seen
+        .machine
+        .disk
+        .as_ref()
+        .filter(|disk| disk.is_full(seen.config))
+        .map(|disk| {
+            let fault = Fault::impaired("redis-disk-full-soon", FaultKind::Storage, sentence(&disk.describe()));
+            with_machine(fault, seen.machine)
+        });
     full.into_iter().chain(memory_of_machine(seen)).collect()
 }
 
@@ -187,8 +217,12 @@ fn rejected(seen: &Seen<'_>, info: &Info) -> Option<Fault> {
     let now = info.count("rejected_connections")?;
     let before = seen.memory.rejected_connections.filter(|before| *before <= now)?;
     (now > before).then(|| {
-        let message = format!("Redis turned {} connections away since the last look: `maxclients` is reached", now - before);
-        Fault::impaired("redis-connections-rejected", FaultKind::Capacity, message).evidence("rejected-connections", now)
+        let message = format!(
+            "Redis turned {} connections away since the last look: `maxclients` is reached",
+            now - before
+        );
+        Fault::impaired("redis-connections-rejected", FaultKind::Capacity, message)
+            .evidence("rejected-connections", now)
     })
 }
 
@@ -205,13 +239,17 @@ fn replicas(seen: &Seen<'_>, info: &Info) -> Vec<Fault> {
     }
     let offset = info.offset().unwrap_or(0);
     let late = |replica: &&crate::info::Replica| offset.saturating_sub(replica.offset) > seen.config.max_lag_bytes;
-    let late = replicas.iter().filter(|replica| replica.online).filter(late).map(|replica| {
-        let behind = offset.saturating_sub(replica.offset);
-        let message = format!("The replica {}:{} is {behind} bytes behind", replica.ip, replica.port);
-        Fault::impaired("redis-replica-lagging", FaultKind::Capacity, message)
-            .evidence("replica", format!("{}:{}", replica.ip, replica.port))
-            .evidence("lag-bytes", behind)
-    });
+    let late = replicas
+        .iter()
+        .filter(|replica| replica.online)
+        .filter(late)
+        .map(|replica| {
+            let behind = offset.saturating_sub(replica.offset);
+            let message = format!("The replica {}:{} is {behind} bytes behind", replica.ip, replica.port);
+            Fault::impaired("redis-replica-lagging", FaultKind::Capacity, message)
+                .evidence("replica", format!("{}:{}", replica.ip, replica.port))
+                .evidence("lag-bytes", behind)
+        });
     late.collect()
 }
 
@@ -219,7 +257,9 @@ fn replicas(seen: &Seen<'_>, info: &Info) -> Vec<Fault> {
 fn with_offset(fault: Fault, info: &Info) -> Fault {
     let online = info.replicas().iter().filter(|replica| replica.online).count();
     match info.offset() {
-        Some(offset) => fault.evidence("master-repl-offset", offset).evidence("replicas-online", online),
+        Some(offset) => fault
+            .evidence("master-repl-offset", offset)
+            .evidence("replicas-online", online),
         None => fault,
     }
 }
@@ -236,7 +276,9 @@ fn with_machine(fault: Fault, machine: &Machine) -> Fault {
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -34,7 +34,10 @@ pub(crate) fn stop_admitting(call: &Call, config: &Config) -> Result<Step, Plugi
 /// A connection to Redis, which begins no write any more.
 fn held(call: &Call, config: &Config) -> Result<Server, Trouble> {
     let mut server = Server::connect(config)?;
-    server.hold_writes(call.deadline_ms().map_or(HOLD_MS, |ms| (ms + HOLD_MARGIN_MS).max(HOLD_MS)))?;
+    server.hold_writes(
+        call.deadline_ms()
+            .map_or(HOLD_MS, |ms| (ms + HOLD_MARGIN_MS).max(HOLD_MS)),
+    )?;
     Ok(server)
 }
 
@@ -44,11 +47,17 @@ pub(crate) fn list_requests(config: &Config, into: &ledger::RequestSink) -> Resu
     let requests = match listed {
         Ok(clients) => {
             let now_ms = clock::now_ms();
-            clients.iter().map(|client| client.request(now_ms, connections.get(&client.address))).collect()
+            clients
+                .iter()
+                .map(|client| client.request(now_ms, connections.get(&client.address)))
+                .collect()
         }
         Err(Trouble::Gone(_)) => Vec::new(),
         // It hangs: what the kernel knows is all that anybody knows.
-        Err(Trouble::Silent(_)) => connections.iter().map(|(address, seen)| unheard(address, seen)).collect(),
+        Err(Trouble::Silent(_)) => connections
+            .iter()
+            .map(|(address, seen)| unheard(address, seen))
+            .collect(),
         Err(trouble) => return Err(trouble.into()),
     };
     for page in requests.chunks(PAGE) {
@@ -75,7 +84,10 @@ fn connections() -> Result<HashMap<String, Attributes>, PluginError> {
         if page.is_empty() {
             return Ok(connections);
         }
-        connections.extend(page.into_iter().map(|connection| (connection.remote, connection.attributes)));
+        connections.extend(
+            page.into_iter()
+                .map(|connection| (connection.remote, connection.attributes)),
+        );
     }
 }
 
@@ -119,13 +131,18 @@ pub(crate) fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> 
 fn answers_not_taken(clients: &[Client]) -> Option<Step> {
     let waiting: Vec<_> = clients.iter().filter(|client| client.unsent_bytes > 0).collect();
     let first = waiting.first()?;
-    let blocker = format!("client {} has not taken {} bytes of its answer", first.address, first.unsent_bytes);
+    let blocker = format!(
+        "client {} has not taken {} bytes of its answer",
+        first.address, first.unsent_bytes
+    );
     Some(Step::working(blocker, 20).remaining(waiting.len() as u64))
 }
 
 /// Whether those who may take over have every write up to now; writes must be held. Waits for one acknowledgement at the most.
 fn copies(call: &Call, config: &Config, server: &mut Server, info: &Info) -> Result<Copies, PluginError> {
-    let offset = info.offset().ok_or_else(|| PluginError::permanent("not-redis", "INFO has no replication offset"))?;
+    let offset = info
+        .offset()
+        .ok_or_else(|| PluginError::permanent("not-redis", "INFO has no replication offset"))?;
     let successor = call.attribute("successor-host");
     let judge = |info: &Info| readiness::copies(config, call.host(), successor, &info.replicas(), offset);
     let seen = judge(info);
@@ -148,9 +165,12 @@ fn peer_has_everything(call: &Call, config: &Config, info: &Info, offset: u64) -
     if !is_the_only_heir {
         return false;
     }
-    let Some(Ok(mut peer)) = Server::connect_to_peer(config) else { return false };
+    let Some(Ok(mut peer)) = Server::connect_to_peer(config) else {
+        return false;
+    };
     let Ok(theirs) = peer.info() else { return false };
-    let is_our_stream = theirs.text("master_replid").is_some() && theirs.text("master_replid") == info.text("master_replid");
+    let is_our_stream =
+        theirs.text("master_replid").is_some() && theirs.text("master_replid") == info.text("master_replid");
     theirs.role() == Some(Role::Replica) && is_our_stream && theirs.is_link_up() && theirs.offset() >= Some(offset)
 }
 
@@ -173,7 +193,8 @@ pub(crate) fn shut_down(call: &Call, config: &Config, manner: Manner) -> Result<
         // A replica has nothing of its own to lose.
         _ => Copies::Complete,
     };
-    let can_save = info.persistence_failures().is_empty() && machine(config)?.disk.is_none_or(|disk| !disk.is_full(config));
+    let can_save =
+        info.persistence_failures().is_empty() && machine(config)?.disk.is_none_or(|disk| !disk.is_full(config));
     let alone = config.others(call.host()).next().is_none();
     let plan = plan(&copies, manner, can_save && config.save_on_shutdown, alone);
     carry_out(plan, &mut server, &info, memory)
@@ -201,8 +222,12 @@ fn plan(copies: &Copies, manner: Manner, should_save: bool, alone: bool) -> Plan
         // Nobody has a copy, so the disk is all there is: saving may take the whole call, and is tried whatever it says of itself.
         (_, Manner::Forced) => Plan::Send(vec![SAVE_AND_WAIT, NO_SAVE, NO_SAVE_OLD]),
         (Copies::Missing { .. }, Manner::Graceful) if alone => Plan::Send(vec![SAVE_AND_WAIT]),
-        (Copies::Missing { who }, Manner::Graceful) => Plan::Wait(format!("no complete copy: not connected as a replica is {who}")),
-        (Copies::Behind { bytes, who }, Manner::Graceful) => Plan::Wait(format!("the replica {who} lacks {bytes} bytes of writes")),
+        (Copies::Missing { who }, Manner::Graceful) => {
+            Plan::Wait(format!("no complete copy: not connected as a replica is {who}"))
+        }
+        (Copies::Behind { bytes, who }, Manner::Graceful) => {
+            Plan::Wait(format!("the replica {who} lacks {bytes} bytes of writes"))
+        }
     }
 }
 
@@ -215,8 +240,16 @@ fn carry_out(plan: Plan, server: &mut Server, info: &Info, memory: Memory) -> Re
     let mut refusals = Vec::new();
     for arguments in commands {
         let saves = arguments.contains(&"SAVE");
-        let copy = if saves || keeps_a_log { Copy::Own } else { Copy::LeftWithoutSaving };
-        let memory = Memory { copy, shut_down_sent_at_ms: Some(clock::now_ms()), ..memory.clone() };
+        let copy = if saves || keeps_a_log {
+            Copy::Own
+        } else {
+            Copy::LeftWithoutSaving
+        };
+        let memory = Memory {
+            copy,
+            shut_down_sent_at_ms: Some(clock::now_ms()),
+            ..memory.clone()
+        };
         match server.shut_down(arguments)? {
             ShutDown::Begun => return Ok(process::until_gone().keep(FORMAT, &memory)),
             ShutDown::Refused(message) => {
@@ -232,17 +265,33 @@ fn carry_out(plan: Plan, server: &mut Server, info: &Info, memory: Memory) -> Re
 /// Nothing listens; where the operator said how to see the process, it must be gone too.
 fn gone(memory: Memory, manner: Manner) -> Result<Step, PluginError> {
     match process::runs()? {
-        Some(true) if manner == Manner::Forced => stop_by_command(memory, "nothing listens, and its process is still there"),
+        Some(true) if manner == Manner::Forced => {
+            stop_by_command(memory, "nothing listens, and its process is still there")
+        }
         Some(true) => Ok(Step::working("Redis' process has not ended yet", 50)),
-        Some(false) | None => Ok(Step::done().keep(FORMAT, &Memory { shut_down_sent_at_ms: None, ..memory })),
+        Some(false) | None => Ok(Step::done().keep(
+            FORMAT,
+            &Memory {
+                shut_down_sent_at_ms: None,
+                ..memory
+            },
+        )),
     }
 }
 
 /// The last means: the operator's own command, for a Redis that doesn't listen to anybody.
 fn stop_by_command(memory: Memory, why: &str) -> Result<Step, PluginError> {
-    log::write(log::Level::Warn, "Redis is stopped by the operator's command", &Attributes::new().with("because", why));
+    log::write(
+        log::Level::Warn,
+        "Redis is stopped by the operator's command",
+        &Attributes::new().with("because", why),
+    );
     process::run("stop", &Attributes::new())?;
-    let memory = Memory { copy: Copy::LeftWithoutSaving, shut_down_sent_at_ms: Some(clock::now_ms()), ..memory };
+    let memory = Memory {
+        copy: Copy::LeftWithoutSaving,
+        shut_down_sent_at_ms: Some(clock::now_ms()),
+        ..memory
+    };
     Ok(process::until_gone().keep(FORMAT, &memory))
 }
 
@@ -251,7 +300,14 @@ pub(crate) fn resume(call: &Call, config: &Config) -> Result<Step, PluginError> 
     match Server::connect(config) {
         Ok(mut server) => {
             server.release_writes()?;
-            Ok(Step::done().keep(FORMAT, &Memory { copy: Copy::Own, shut_down_sent_at_ms: None, ..memory }))
+            Ok(Step::done().keep(
+                FORMAT,
+                &Memory {
+                    copy: Copy::Own,
+                    shut_down_sent_at_ms: None,
+                    ..memory
+                },
+            ))
         }
         Err(Trouble::Gone(_)) => process::start_as_master(config, &memory),
         Err(trouble) => Err(trouble.into()),
@@ -267,14 +323,23 @@ mod tests {
     }
 
     fn behind() -> Copies {
-        Copies::Behind { bytes: 1, who: "b".into() }
+        Copies::Behind {
+            bytes: 1,
+            who: "b".into(),
+        }
     }
 
     #[test]
     fn with_a_complete_copy_it_stops_saving_where_it_can() {
         for manner in [Manner::Graceful, Manner::Forced] {
-            assert_eq!(plan(&Copies::Complete, manner, true, false), Plan::Send(vec![SAVE, NO_SAVE, NO_SAVE_OLD]));
-            assert_eq!(plan(&Copies::Complete, manner, false, false), Plan::Send(vec![NO_SAVE, NO_SAVE_OLD]));
+            assert_eq!(
+                plan(&Copies::Complete, manner, true, false),
+                Plan::Send(vec![SAVE, NO_SAVE, NO_SAVE_OLD])
+            );
+            assert_eq!(
+                plan(&Copies::Complete, manner, false, false),
+                Plan::Send(vec![NO_SAVE, NO_SAVE_OLD])
+            );
         }
     }
 
@@ -282,13 +347,18 @@ mod tests {
     fn gracefully_it_never_stops_with_a_write_that_only_it_has() {
         assert!(matches!(plan(&missing(), Manner::Graceful, true, false), Plan::Wait(_)));
         assert!(matches!(plan(&behind(), Manner::Graceful, true, false), Plan::Wait(_)));
-        assert_eq!(plan(&missing(), Manner::Graceful, true, true), Plan::Send(vec![SAVE_AND_WAIT]));
+        assert_eq!(
+            plan(&missing(), Manner::Graceful, true, true),
+            Plan::Send(vec![SAVE_AND_WAIT])
+        );
     }
 
     #[test]
     fn forced_it_saves_before_it_lets_go() {
         for copies in [missing(), behind()] {
-            let Plan::Send(commands) = plan(&copies, Manner::Forced, false, false) else { panic!("it must stop") };
+            let Plan::Send(commands) = plan(&copies, Manner::Forced, false, false) else {
+                panic!("it must stop")
+            };
             assert_eq!(commands[0], SAVE_AND_WAIT, "even a disk that looks broken is tried");
         }
     }

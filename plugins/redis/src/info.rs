@@ -25,7 +25,10 @@ pub(crate) enum Role {
 
 impl Info {
     pub(crate) fn parse(text: &str) -> Self {
-        let pairs = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim_end().split_once(':'));
+        let pairs = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.trim_end().split_once(':'));
         Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
@@ -60,7 +63,8 @@ impl Info {
 
     /// How much of the data has been read, for people.
     pub(crate) fn loaded(&self) -> String {
-        self.text("loading_loaded_perc").map_or_else(|| "some".into(), |percent| format!("{percent} %"))
+        self.text("loading_loaded_perc")
+            .map_or_else(|| "some".into(), |percent| format!("{percent} %"))
     }
 
     /// The end of the stream of writes: a master's own, a replica's of what it has processed.
@@ -77,7 +81,10 @@ impl Info {
 
     /// Whether this replica's copy was complete at some time since its process started.
     pub(crate) fn was_ever_linked(&self) -> bool {
-        self.is_link_up() || self.number("master_link_down_since_seconds").is_some_and(|seconds| seconds >= 0)
+        self.is_link_up()
+            || self
+                .number("master_link_down_since_seconds")
+                .is_some_and(|seconds| seconds >= 0)
     }
 
     pub(crate) fn master(&self) -> Option<(&str, u16)> {
@@ -85,22 +92,32 @@ impl Info {
     }
 
     pub(crate) fn replicas(&self) -> Vec<Replica> {
-        (0..).map_while(|index| self.text(&format!("slave{index}"))).filter_map(replica).collect()
+        (0..)
+            .map_while(|index| self.text(&format!("slave{index}")))
+            .filter_map(replica)
+            .collect()
     }
 
     /// Which of the ways to keep the data have failed at last, in Redis' own words. Empty when none has.
     pub(crate) fn persistence_failures(&self) -> Vec<(&'static str, &str)> {
-        ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"]
-            .into_iter()
-            .filter_map(|key| Some((key, self.text(key)?)))
-            .filter(|(key, value)| *value != "ok" && (key.starts_with("rdb") || self.flag("aof_enabled")))
-            .collect()
+        [
+            "rdb_last_bgsave_status",
+            "aof_last_write_status",
+            "aof_last_bgrewrite_status",
+        ]
+        .into_iter()
+        .filter_map(|key| Some((key, self.text(key)?)))
+        .filter(|(key, value)| *value != "ok" && (key.starts_with("rdb") || self.flag("aof_enabled")))
+        .collect()
     }
 }
 
 /// `ip=10.0.0.2,port=6379,state=online,offset=123,lag=0`
 fn replica(text: &str) -> Option<Replica> {
-    let field = |name: &str| text.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let field = |name: &str| {
+        text.split(',')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
     Some(Replica {
         ip: field("ip")?.to_owned(),
         port: field("port")?.parse().ok()?,
@@ -122,15 +139,31 @@ mod tests {
         assert_eq!(info.role(), Some(Role::Master));
         assert_eq!(info.offset(), Some(100));
         let replicas = info.replicas();
-        assert_eq!(replicas[0], Replica { ip: "10.0.0.2".into(), port: 6380, online: true, offset: 90 });
-        assert_eq!((replicas.len(), replicas[1].online, replicas[1].ip.as_str()), (2, false, "::1"));
+        assert_eq!(
+            replicas[0],
+            Replica {
+                ip: "10.0.0.2".into(),
+                port: 6380,
+                online: true,
+                offset: 90
+            }
+        );
+        assert_eq!(
+            (replicas.len(), replicas[1].online, replicas[1].ip.as_str()),
+            (2, false, "::1")
+        );
         assert!(!info.is_loading());
     }
 
     #[test]
     fn a_replica_is_read() {
-        let info = Info::parse("role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nmaster_link_status:up\r\nslave_repl_offset:7\r\nmaster_repl_offset:9\r\n");
-        assert_eq!((info.role(), info.offset(), info.is_link_up()), (Some(Role::Replica), Some(7), true));
+        let info = Info::parse(
+            "role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nmaster_link_status:up\r\nslave_repl_offset:7\r\nmaster_repl_offset:9\r\n",
+        );
+        assert_eq!(
+            (info.role(), info.offset(), info.is_link_up()),
+            (Some(Role::Replica), Some(7), true)
+        );
         assert_eq!(info.master(), Some(("10.0.0.1", 6379)));
     }
 

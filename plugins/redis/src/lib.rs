@@ -32,18 +32,22 @@ impl Plugin for Redis {
     type Config = config::Config;
 
     fn describe() -> Description {
-        Description::new("redis", env!("CARGO_PKG_VERSION"), "Probes, drains and takes over a Redis with one or more replicas")
-            .looks_after("redis")
-            .looks_after("valkey")
-            .asks("endpoint:server")
-            .asks("endpoint:peer")
-            .asks("command:start")
-            .asks("command:start-replica")
-            .asks("command:stop")
-            .asks("command:status")
-            .asks("secret:password")
-            .asks("system")
-            .asks("sockets")
+        Description::new(
+            "redis",
+            env!("CARGO_PKG_VERSION"),
+            "Probes, drains and takes over a Redis with one or more replicas",
+        )
+        .looks_after("redis")
+        .looks_after("valkey")
+        .asks("endpoint:server")
+        .asks("endpoint:peer")
+        .asks("command:start")
+        .asks("command:start-replica")
+        .asks("command:stop")
+        .asks("command:status")
+        .asks("secret:password")
+        .asks("system")
+        .asks("sockets")
     }
 
     fn check_config(config: &config::Config) -> Vec<Diagnostic> {

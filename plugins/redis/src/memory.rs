@@ -42,9 +42,9 @@ impl Memory {
         match self.copy {
             Copy::Own => None,
             Copy::OfAReplica => Some("Redis stopped while it was a replica: what it has on disk may be old"),
-            Copy::LeftWithoutSaving => {
-                Some("Redis was shut down without saving, when another host had every write: what it has on disk is old")
-            }
+            Copy::LeftWithoutSaving => Some(
+                "Redis was shut down without saving, when another host had every write: what it has on disk is old",
+            ),
         }
     }
 }

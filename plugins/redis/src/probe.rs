@@ -15,10 +15,19 @@ impl Probe for Redis {
         let machine = machine(config)?;
         if call.expected() == Expectation::Down && config.disk_path.is_some() && machine.disk.is_none() {
             // Without a reading nobody may call the cause cured.
-            return Err(PluginError::retryable("no-disk-reading", "the host reports no disk above `disk-path`: name it for the target"));
+            return Err(PluginError::retryable(
+                "no-disk-reading",
+                "the host reports no disk above `disk-path`: name it for the target",
+            ));
         }
         let memory = Memory::of(call);
-        let seen = Seen { config, host: call.host(), active_host: call.active_host(), machine: &machine, memory: &memory };
+        let seen = Seen {
+            config,
+            host: call.host(),
+            active_host: call.active_host(),
+            machine: &machine,
+            memory: &memory,
+        };
         let answer = Server::connect(config).and_then(|mut server| server.info());
         let report = match &answer {
             Ok(info) => findings::of_running(&seen, call.expected(), info),
@@ -65,7 +74,10 @@ fn finish(report: Report, machine: &Machine, memory: &Memory, info: Option<Info>
             report = report.reading("redis.replica-lag", offset.saturating_sub(replica.offset) as f64, "B");
         }
     }
-    let memory = Memory { rejected_connections: info.count("rejected_connections"), ..memory.clone() };
+    let memory = Memory {
+        rejected_connections: info.count("rejected_connections"),
+        ..memory.clone()
+    };
     report.keep(FORMAT, &memory)
 }
 

@@ -23,7 +23,9 @@ pub(crate) fn run(name: &str, parameters: &Attributes) -> Result<(), PluginError
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let code = output.exit_code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    let code = output
+        .exit_code
+        .map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     let message = format!("the command `{name}` ended with {code}: {}", said.trim());
     Err(PluginError::retryable("command-failed", message).seen("command", name))
 }
@@ -73,9 +75,14 @@ pub(crate) fn start_as_master(config: &Config, memory: &Memory) -> Result<Step, 
     }
     run("start", &Attributes::new())?;
     Ok(match until_listening(config).map(|mut server| server.info()) {
-        Some(Ok(info)) if !info.is_loading() => {
-            Step::done().keep(FORMAT, &Memory { copy: Copy::Own, shut_down_sent_at_ms: None, ..memory.clone() })
-        }
+        Some(Ok(info)) if !info.is_loading() => Step::done().keep(
+            FORMAT,
+            &Memory {
+                copy: Copy::Own,
+                shut_down_sent_at_ms: None,
+                ..memory.clone()
+            },
+        ),
         Some(Ok(info)) => Step::working(format!("Redis is reading its data, {} so far", info.loaded()), 100),
         _ => Step::working("Redis is starting", 100),
     })

@@ -13,20 +13,33 @@ use crate::info::{Info, Replica, Role};
 pub(crate) enum Copies {
     Complete,
     /// Connected and on its way.
-    Behind { bytes: u64, who: String },
+    Behind {
+        bytes: u64,
+        who: String,
+    },
     /// Not connected, or still in its first copy.
-    Missing { who: String },
+    Missing {
+        who: String,
+    },
 }
 
 /// The master's replicas against `offset`. The successor, where it is known and has an address; else every other host that has one,
 /// because any of them may be chosen; else every replica there is.
-pub(crate) fn copies(config: &Config, host: &str, successor: Option<&str>, replicas: &[Replica], offset: u64) -> Copies {
+pub(crate) fn copies(
+    config: &Config,
+    host: &str,
+    successor: Option<&str>,
+    replicas: &[Replica],
+    offset: u64,
+) -> Copies {
     let heirs = heirs(config, host, successor);
     if heirs.is_empty() {
         let online: Vec<_> = replicas.iter().filter(|replica| replica.online).collect();
         let slowest = online.iter().min_by_key(|replica| replica.offset);
         return match slowest {
-            None => Copies::Missing { who: "any replica".into() },
+            None => Copies::Missing {
+                who: "any replica".into(),
+            },
             Some(replica) => compare(replica.offset, offset, format!("{}:{}", replica.ip, replica.port)),
         };
     }
@@ -34,7 +47,9 @@ pub(crate) fn copies(config: &Config, host: &str, successor: Option<&str>, repli
         let who = format!("{name} ({address})");
         match find(address, replicas) {
             Some(replica) if replica.online => compare(replica.offset, offset, who),
-            _ => Copies::Missing { who: format!("{who}, of the replicas {}", names(replicas)) },
+            _ => Copies::Missing {
+                who: format!("{who}, of the replicas {}", names(replicas)),
+            },
         }
     });
     each.max_by_key(gravity).unwrap_or(Copies::Complete)
@@ -57,8 +72,15 @@ fn compare(has: u64, offset: u64, who: String) -> Copies {
 }
 
 fn names(replicas: &[Replica]) -> String {
-    let names: Vec<_> = replicas.iter().map(|replica| format!("{}:{}", replica.ip, replica.port)).collect();
-    if names.is_empty() { "(there is none)".to_owned() } else { names.join(", ") }
+    let names: Vec<_> = replicas
+        .iter()
+        .map(|replica| format!("{}:{}", replica.ip, replica.port))
+        .collect();
+    if names.is_empty() {
+        "(there is none)".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn gravity(copies: &Copies) -> u64 {
@@ -71,7 +93,9 @@ fn gravity(copies: &Copies) -> u64 {
 
 /// By the whole address and nothing less: taking another replica for the heir would lose what the heir lacks.
 fn find<'a>(address: &Address, replicas: &'a [Replica]) -> Option<&'a Replica> {
-    replicas.iter().find(|replica| replica.port == address.port && is_same_host(&replica.ip, &address.host))
+    replicas
+        .iter()
+        .find(|replica| replica.port == address.port && is_same_host(&replica.ip, &address.host))
 }
 
 /// `::ffff:10.0.0.2` and `10.0.0.2` are one host, and so are two ways to write an IPv6 address.
@@ -96,18 +120,26 @@ pub(crate) struct Candidate<'a> {
 /// Whether this replica could serve.
 pub(crate) fn assess(candidate: &Candidate<'_>) -> Assessment {
     let refusals = [copy, lag, memory, disk];
-    refusals.iter().find_map(|refuses| refuses(candidate)).map_or(Assessment::Can, Assessment::Cannot)
+    refusals
+        .iter()
+        .find_map(|refuses| refuses(candidate))
+        .map_or(Assessment::Can, Assessment::Cannot)
 }
 
 fn copy(candidate: &Candidate<'_>) -> Option<Refusal> {
     let Candidate { config, info, .. } = candidate;
-    let master = info.master().map_or_else(|| "nobody".into(), |(host, port)| format!("{host}:{port}"));
+    let master = info
+        .master()
+        .map_or_else(|| "nobody".into(), |(host, port)| format!("{host}:{port}"));
     let seen = |refusal: Refusal| {
-        refusal.seen("role", info.text("role").unwrap_or("?")).seen("master", &master)
+        refusal
+            .seen("role", info.text("role").unwrap_or("?"))
+            .seen("master", &master)
     };
     if info.is_loading() || info.flag("master_sync_in_progress") {
         let left = info.count("master_sync_left_bytes").unwrap_or(0);
-        let refusal = Refusal::new("syncing", "The copy of the data is not complete yet").unless("the copy is complete");
+        let refusal =
+            Refusal::new("syncing", "The copy of the data is not complete yet").unless("the copy is complete");
         return Some(seen(refusal).seen("left-bytes", left));
     }
     if info.role() != Some(Role::Replica) {
@@ -117,16 +149,22 @@ fn copy(candidate: &Candidate<'_>) -> Option<Refusal> {
     let expected = candidate.first.and_then(|first| config.addresses.get(first));
     if let Some(address) = expected.filter(|address| info.master() != Some((address.host.as_str(), address.port))) {
         let message = format!("This host's Redis is a replica of {master}, not of {address}");
-        return Some(seen(Refusal::new("replica-of-another", message).unless(format!("it is a replica of {address}"))));
+        return Some(seen(
+            Refusal::new("replica-of-another", message).unless(format!("it is a replica of {address}")),
+        ));
     }
     if !info.was_ever_linked() {
         let message = format!("This host's Redis has never had a connection to its master {master}");
-        return Some(seen(Refusal::new("never-synced", message).unless("the copy is complete")));
+        return Some(seen(
+            Refusal::new("never-synced", message).unless("the copy is complete"),
+        ));
     }
     if !info.is_link_up() && !candidate.first_is_gone {
         let message = format!("This host's Redis has no connection to its master {master}");
         let down_s = info.number("master_link_down_since_seconds").unwrap_or(-1);
-        return Some(seen(Refusal::new("link-down", message).unless("the link to the master is up")).seen("down-s", down_s));
+        return Some(
+            seen(Refusal::new("link-down", message).unless("the link to the master is up")).seen("down-s", down_s),
+        );
     }
     None
 }
@@ -146,8 +184,13 @@ fn lag(candidate: &Candidate<'_>) -> Option<Refusal> {
 }
 
 fn memory(candidate: &Candidate<'_>) -> Option<Refusal> {
-    let Candidate { config, info, machine, .. } = candidate;
-    let (used, max) = (info.count("used_memory").unwrap_or(0), info.count("maxmemory").unwrap_or(0));
+    let Candidate {
+        config, info, machine, ..
+    } = candidate;
+    let (used, max) = (
+        info.count("used_memory").unwrap_or(0),
+        info.count("maxmemory").unwrap_or(0),
+    );
     if max > 0 && used > max {
         // A replica ignores its limit; a master would have to evict, or refuse writes.
         let message = format!("The data takes {used} bytes and this host's Redis may use {max}");
@@ -155,20 +198,40 @@ fn memory(candidate: &Candidate<'_>) -> Option<Refusal> {
         return Some(refusal.seen("used-memory", used).seen("maxmemory", max));
     }
     let free = machine.memory_free.filter(|_| machine.is_memory_short(config))?;
-    let refusal = Refusal::new("memory-short", format!("This machine has {:.1} % of its memory left", free * 100.0));
-    Some(refusal.unless(format!("memory free > {:.1} %", config.min_memory_free_ratio * 100.0)).seen("memory-free-ratio", free))
+    let refusal = Refusal::new(
+        "memory-short",
+        format!("This machine has {:.1} % of its memory left", free * 100.0),
+    );
+    Some(
+        refusal
+            .unless(format!("memory free > {:.1} %", config.min_memory_free_ratio * 100.0))
+            .seen("memory-free-ratio", free),
+    )
 }
 
 fn disk(candidate: &Candidate<'_>) -> Option<Refusal> {
-    let Candidate { config, info, machine, .. } = candidate;
+    let Candidate {
+        config, info, machine, ..
+    } = candidate;
     if let Some(disk) = machine.disk.as_ref().filter(|disk| disk.is_full(config)) {
         let refusal = Refusal::new("disk-full", format!("On this host {}", disk.describe()));
         let refusal = refusal.unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
-        return Some(refusal.seen("disk-available-bytes", disk.available_bytes).seen("disk-path", &disk.path));
+        return Some(
+            refusal
+                .seen("disk-available-bytes", disk.available_bytes)
+                .seen("disk-path", &disk.path),
+        );
     }
     let (key, value) = info.persistence_failures().into_iter().next()?;
-    let refusal = Refusal::new("persistence-failing", "This host's Redis can't write its data to disk either");
-    Some(refusal.unless("its next save succeeds").seen(&key.replace('_', "-"), value))
+    let refusal = Refusal::new(
+        "persistence-failing",
+        "This host's Redis can't write its data to disk either",
+    );
+    Some(
+        refusal
+            .unless("its next save succeeds")
+            .seen(&key.replace('_', "-"), value),
+    )
 }
 
 /// Why this replica must not be promoted, where it must not: its copy was never complete since its process started, so that

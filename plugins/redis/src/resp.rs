@@ -46,8 +46,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Value, usize)>, NotRedis> {
 }
 
 fn value(bytes: &[u8], at: usize, depth: u8) -> Result<Option<(Value, usize)>, NotRedis> {
-    let Some((line, next)) = line(bytes, at)? else { return Ok(None) };
-    let Some((&kind, rest)) = line.split_first() else { return Err(NotRedis("an empty line".into())) };
+    let Some((line, next)) = line(bytes, at)? else {
+        return Ok(None);
+    };
+    let Some((&kind, rest)) = line.split_first() else {
+        return Err(NotRedis("an empty line".into()));
+    };
     let text = || String::from_utf8_lossy(rest).into_owned();
     match kind {
         b'+' => Ok(Some((Value::Simple(text()), next))),
@@ -84,7 +88,9 @@ fn bulk(bytes: &[u8], at: usize, length: i64) -> Result<Option<(Value, usize)>, 
     }
     let length = usize::try_from(length).ok().filter(|&length| length <= MAX_BULK);
     let length = length.ok_or_else(|| NotRedis("a value of an impossible length".into()))?;
-    let Some(content) = bytes.get(at..at + length + 2) else { return Ok(None) };
+    let Some(content) = bytes.get(at..at + length + 2) else {
+        return Ok(None);
+    };
     match content.strip_suffix(b"\r\n") {
         Some(content) => Ok(Some((Value::Bulk(Some(content.to_vec())), at + length + 2))),
         None => Err(NotRedis("a value that does not end where it should".into())),
@@ -98,7 +104,9 @@ fn array(bytes: &[u8], mut at: usize, length: i64, depth: u8) -> Result<Option<(
     let length = usize::try_from(length).map_err(|_| NotRedis("a list of an impossible length".into()))?;
     let mut items = Vec::new();
     for _ in 0..length {
-        let Some((item, next)) = value(bytes, at, depth)? else { return Ok(None) };
+        let Some((item, next)) = value(bytes, at, depth)? else {
+            return Ok(None);
+        };
         items.push(item);
         at = next;
     }
@@ -148,7 +156,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_and_ends() {
-        for nonsense in ["HTTP/1.1 200 OK\r\n", "$x\r\n", "$-5\r\n", "$99999999999\r\n", ":\r\n", "\r\n", "$1\r\nabcd"] {
+        for nonsense in [
+            "HTTP/1.1 200 OK\r\n",
+            "$x\r\n",
+            "$-5\r\n",
+            "$99999999999\r\n",
+            ":\r\n",
+            "\r\n",
+            "$1\r\nabcd",
+        ] {
             assert!(parse(nonsense.as_bytes()).is_err(), "{nonsense:?}");
         }
         assert!(parse("*1\r\n".repeat(50).as_bytes()).is_err(), "too deep");

@@ -18,8 +18,13 @@ pub(crate) fn assess(call: &Call, config: &Config, fault: &Fault) -> Result<Asse
     let info = match Server::connect(config).and_then(|mut server| server.info()) {
         Ok(info) => info,
         Err(trouble @ (Trouble::Gone(_) | Trouble::Silent(_))) => {
-            let refusal = Refusal::new("not-running", format!("This host's Redis does not answer: {}", trouble.describe()));
-            return Ok(refusal.unless("it runs and is a replica of the active host's Redis").into());
+            let refusal = Refusal::new(
+                "not-running",
+                format!("This host's Redis does not answer: {}", trouble.describe()),
+            );
+            return Ok(refusal
+                .unless("it runs and is a replica of the active host's Redis")
+                .into());
         }
         Err(trouble) => return Err(trouble.into()),
     };
@@ -29,7 +34,9 @@ pub(crate) fn assess(call: &Call, config: &Config, fault: &Fault) -> Result<Asse
         first: call.active_host(),
         info: &info,
         machine: &machine(config)?,
-        first_offset: firsts.offset.or_else(|| fault.evidence.value("master-repl-offset")?.parse().ok()),
+        first_offset: firsts
+            .offset
+            .or_else(|| fault.evidence.value("master-repl-offset")?.parse().ok()),
         first_is_gone: firsts.is_gone || fault.code == "redis-unreachable",
     }))
 }
@@ -45,10 +52,16 @@ fn first(call: &Call, config: &Config) -> First {
     let is_the_peer = call.active_host().is_some() && call.active_host() == config.peer(call.host());
     match is_the_peer.then(|| Server::connect_to_peer(config)).flatten() {
         Some(Ok(mut server)) => match server.info() {
-            Ok(info) if info.role() == Some(Role::Master) => First { offset: info.offset(), is_gone: false },
+            Ok(info) if info.role() == Some(Role::Master) => First {
+                offset: info.offset(),
+                is_gone: false,
+            },
             _ => First::default(),
         },
-        Some(Err(Trouble::Gone(_))) => First { offset: None, is_gone: true },
+        Some(Err(Trouble::Gone(_))) => First {
+            offset: None,
+            is_gone: true,
+        },
         Some(Err(_)) | None => First::default(),
     }
 }
@@ -63,14 +76,24 @@ pub(crate) fn take_over(call: &Call, config: &Config) -> Result<Step, PluginErro
     };
     let info = server.info()?;
     if info.is_loading() {
-        return Ok(Step::working(format!("Redis is reading its data, {} so far", info.loaded()), 100));
+        return Ok(Step::working(
+            format!("Redis is reading its data, {} so far", info.loaded()),
+            100,
+        ));
     }
     if info.role() == Some(Role::Replica) {
         promote(&mut server, &info, config)?;
     }
     server.release_writes()?;
     match server.info()?.role() {
-        Some(Role::Master) => Ok(Step::done().keep(FORMAT, &Memory { copy: Copy::Own, shut_down_sent_at_ms: None, ..memory })),
+        Some(Role::Master) => Ok(Step::done().keep(
+            FORMAT,
+            &Memory {
+                copy: Copy::Own,
+                shut_down_sent_at_ms: None,
+                ..memory
+            },
+        )),
         _ => Ok(Step::working("Redis is still a replica", 50)),
     }
 }
@@ -83,7 +106,9 @@ fn promote(server: &mut Server, info: &Info, config: &Config) -> Result<(), Plug
         );
         return Err(PluginError::retryable("copy-incomplete", message));
     }
-    let seen = Attributes::new().with_some("offset", info.offset()).with_some("master", info.text("master_host"));
+    let seen = Attributes::new()
+        .with_some("offset", info.offset())
+        .with_some("master", info.text("master_host"));
     log::write(log::Level::Info, "Redis is made the master", &seen);
     server.command(&["REPLICAOF", "NO", "ONE"])?;
     Ok(())
@@ -121,7 +146,11 @@ pub(crate) fn observe(config: &Config) -> Result<ServerState, PluginError> {
 pub(crate) fn stand_by(call: &Call, config: &Config) -> Result<Step, PluginError> {
     let (active, address) = active(call, config)?;
     // From here on the disk has what a replica happens to have on it.
-    let memory = Memory { copy: Copy::OfAReplica, shut_down_sent_at_ms: None, ..Memory::of(call) };
+    let memory = Memory {
+        copy: Copy::OfAReplica,
+        shut_down_sent_at_ms: None,
+        ..Memory::of(call)
+    };
     let server = match Server::connect(config) {
         Ok(server) => Some(server),
         Err(Trouble::Gone(_)) => process::start_as_replica(config, address)?,
@@ -136,9 +165,12 @@ pub(crate) fn stand_by(call: &Call, config: &Config) -> Result<Step, PluginError
 }
 
 fn active<'a>(call: &'a Call, config: &'a Config) -> Result<(&'a str, &'a Address), PluginError> {
-    let active = call
-        .active_host()
-        .ok_or_else(|| PluginError::retryable("no-active-host", "it is not known which other host serves: nobody to be a replica of"))?;
+    let active = call.active_host().ok_or_else(|| {
+        PluginError::retryable(
+            "no-active-host",
+            "it is not known which other host serves: nobody to be a replica of",
+        )
+    })?;
     let address = config.addresses.get(active).ok_or_else(|| {
         let message = format!("/addresses: `{active}` serves, and its Redis' address is not configured");
         PluginError::permanent("bad-config", message)
@@ -150,7 +182,10 @@ fn active<'a>(call: &'a Call, config: &'a Config) -> Result<(&'a str, &'a Addres
 fn follow(server: &mut Server, active: &str, address: &Address) -> Result<Step, PluginError> {
     let mut info = server.info()?;
     if info.is_loading() {
-        return Ok(Step::working(format!("Redis is reading its data, {} so far", info.loaded()), 100));
+        return Ok(Step::working(
+            format!("Redis is reading its data, {} so far", info.loaded()),
+            100,
+        ));
     }
     if info.role() != Some(Role::Replica) || info.master() != Some((address.host.as_str(), address.port)) {
         let seen = Attributes::new().with("active-host", active).with("address", address);
@@ -162,8 +197,13 @@ fn follow(server: &mut Server, active: &str, address: &Address) -> Result<Step, 
     if info.is_link_up() {
         return Ok(Step::done());
     }
-    Ok(match info.count("master_sync_left_bytes").filter(|_| info.flag("master_sync_in_progress")) {
-        Some(left) => Step::working(format!("copying the data of {active} ({address})"), 200).remaining(left),
-        None => Step::working(format!("no connection yet to {active}'s Redis at {address}"), 100),
-    })
+    Ok(
+        match info
+            .count("master_sync_left_bytes")
+            .filter(|_| info.flag("master_sync_in_progress"))
+        {
+            Some(left) => Step::working(format!("copying the data of {active} ({address})"), 200).remaining(left),
+            None => Step::working(format!("no connection yet to {active}'s Redis at {address}"), 100),
+        },
+    )
 }

@@ -88,7 +88,9 @@ impl Server {
 
     fn at(endpoint: &str, config: &Config) -> Result<Self, Trouble> {
         let timeout_ms = bounded(config.timeout_ms);
-        let mut server = Self { stream: Stream::connect(endpoint, timeout_ms)? };
+        let mut server = Self {
+            stream: Stream::connect(endpoint, timeout_ms)?,
+        };
         server.authenticate(config)?;
         // Refused to a user who may not: then our own connections are listed like a client's, and that is all.
         match server.command(&["CLIENT", "SETNAME", OWN_NAME]) {
@@ -98,7 +100,9 @@ impl Server {
     }
 
     fn authenticate(&mut self, config: &Config) -> Result<(), Trouble> {
-        let Some(password) = host::secret("password")? else { return Ok(()) };
+        let Some(password) = host::secret("password")? else {
+            return Ok(());
+        };
         match &config.username {
             Some(user) => self.command(&["AUTH", user, &password])?,
             None => self.command(&["AUTH", &password])?,
@@ -119,14 +123,21 @@ impl Server {
             }
             if !self.stream.fill()? {
                 let message = "Redis closed the connection".to_owned();
-                return Err(Trouble::Silent(HostError { code: "closed".into(), message, hint: None }));
+                return Err(Trouble::Silent(HostError {
+                    code: "closed".into(),
+                    message,
+                    hint: None,
+                }));
             }
         }
     }
 
     pub(crate) fn info(&mut self) -> Result<Info, Trouble> {
         let answer = self.command(&["INFO"])?;
-        answer.text().map(|text| Info::parse(&text)).ok_or_else(|| Trouble::NotRedis("INFO is not text".into()))
+        answer
+            .text()
+            .map(|text| Info::parse(&text))
+            .ok_or_else(|| Trouble::NotRedis("INFO is not text".into()))
     }
 
     /// Holds every write for `ms`, counted from now; a longer hold that is in force stays. Reads go on.
@@ -143,8 +154,10 @@ impl Server {
     /// Waits until `count` replicas have acknowledged what was written before, or for `ms`: an acknowledgement ends it at once.
     pub(crate) fn wait_for_replicas(&mut self, count: usize, ms: u64) -> Result<(), Trouble> {
         let ms = ms.min(clock::remaining_ms().saturating_sub(2 * MARGIN_MS));
-        self.stream.set_timeout(bounded(u32::try_from(ms + 1000).unwrap_or(u32::MAX)));
-        self.command(&["WAIT", &count.to_string(), &ms.max(1).to_string()]).map(drop)
+        self.stream
+            .set_timeout(bounded(u32::try_from(ms + 1000).unwrap_or(u32::MAX)));
+        self.command(&["WAIT", &count.to_string(), &ms.max(1).to_string()])
+            .map(drop)
     }
 
     /// Shuts Redis down; what it says when it can't. A Redis that shuts down closes the connection, or is long in saving.

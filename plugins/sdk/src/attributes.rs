@@ -22,7 +22,10 @@ impl AttributesExt for Attributes {
     fn with(mut self, key: &str, value: impl ToString) -> Self {
         let mut value = value.to_string();
         if value.len() > MAX_VALUE {
-            let end = (0..=MAX_VALUE).rev().find(|&end| value.is_char_boundary(end)).unwrap_or(0);
+            let end = (0..=MAX_VALUE)
+                .rev()
+                .find(|&end| value.is_char_boundary(end))
+                .unwrap_or(0);
             value.truncate(end);
         }
         match self.iter_mut().find(|(known, _)| known == key) {
@@ -40,7 +43,9 @@ impl AttributesExt for Attributes {
     }
 
     fn value(&self, key: &str) -> Option<&str> {
-        self.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+        self.iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -51,14 +56,19 @@ mod tests {
     #[test]
     fn a_key_occurs_once_and_the_last_value_stays() {
         let attributes = Attributes::new().with("a", 1).with("b", 2).with("a", 3);
-        assert_eq!(attributes, [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "2".to_owned())]);
+        assert_eq!(
+            attributes,
+            [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "2".to_owned())]
+        );
         assert_eq!(attributes.value("b"), Some("2"));
         assert_eq!(attributes.value("c"), None);
     }
 
     #[test]
     fn a_long_value_is_cut_at_a_character() {
-        let attributes = Attributes::new().with("long", "ä".repeat(3000)).with("odd", format!("x{}", "ä".repeat(3000)));
+        let attributes = Attributes::new()
+            .with("long", "ä".repeat(3000))
+            .with("odd", format!("x{}", "ä".repeat(3000)));
         assert_eq!(attributes.value("long").map(str::len), Some(4096));
         assert_eq!(attributes.value("odd").map(str::len), Some(4095));
     }

@@ -46,7 +46,10 @@ impl Call {
 
     /// A fact of this call, for example `active-host`; else what the operator added to the target under that name.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        self.0.attributes.value(key).or_else(|| self.0.target.attributes.value(key))
+        self.0
+            .attributes
+            .value(key)
+            .or_else(|| self.0.target.attributes.value(key))
     }
 
     /// The host that serves, where it is another one.

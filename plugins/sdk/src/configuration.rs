@@ -12,8 +12,10 @@ use crate::Diagnostic;
 pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Diagnostic> {
     let json = if json.trim().is_empty() { "{}" } else { json };
     let deserializer = &mut serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(deserializer)
-        .map_err(|error| Diagnostic { path: pointer(error.path()), message: error.inner().to_string() })
+    serde_path_to_error::deserialize(deserializer).map_err(|error| Diagnostic {
+        path: pointer(error.path()),
+        message: error.inner().to_string(),
+    })
 }
 
 /// RFC 6901: `~` and `/` in a key are escaped.

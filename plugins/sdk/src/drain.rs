@@ -92,12 +92,22 @@ pub enum Status {
 impl Step {
     /// Nothing is left to do.
     pub fn done() -> Self {
-        Self { status: Status::Done, state: State::Same }
+        Self {
+            status: Status::Done,
+            state: State::Same,
+        }
     }
 
     /// Not yet: `blocker` is waited for; call again in `retry_in_ms`.
     pub fn working(blocker: impl Into<String>, retry_in_ms: u64) -> Self {
-        Self { status: Status::Working { remaining: None, blocker: Some(blocker.into()), retry_in_ms }, state: State::Same }
+        Self {
+            status: Status::Working {
+                remaining: None,
+                blocker: Some(blocker.into()),
+                retry_in_ms,
+            },
+            state: State::Same,
+        }
     }
 
     /// With how many are left.
@@ -158,7 +168,12 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with nothing that would change it.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), would_accept_if: None, attributes: Attributes::new() }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            would_accept_if: None,
+            attributes: Attributes::new(),
+        }
     }
 
     /// What would change the answer.

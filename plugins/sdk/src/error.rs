@@ -17,11 +17,19 @@ pub trait PluginErrorExt {
 
 impl PluginErrorExt for PluginError {
     fn permanent(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), retryable: false, attributes: Attributes::new() }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            retryable: false,
+            attributes: Attributes::new(),
+        }
     }
 
     fn retryable(code: &str, message: impl Into<String>) -> Self {
-        Self { retryable: true, ..Self::permanent(code, message) }
+        Self {
+            retryable: true,
+            ..Self::permanent(code, message)
+        }
     }
 
     fn seen(mut self, key: &str, value: impl ToString) -> Self {
@@ -37,7 +45,12 @@ impl From<HostError> for PluginError {
     fn from(error: HostError) -> Self {
         let retryable = !PERMANENT.contains(&error.code.as_str());
         let attributes = Attributes::new().with_some("hint", error.hint);
-        Self { code: format!("host-{}", error.code), message: error.message, retryable, attributes }
+        Self {
+            code: format!("host-{}", error.code),
+            message: error.message,
+            retryable,
+            attributes,
+        }
     }
 }
 
@@ -47,12 +60,20 @@ mod tests {
 
     #[test]
     fn a_denial_is_permanent_and_keeps_its_hint() {
-        let denied = HostError { code: "not-granted".into(), message: "no".into(), hint: Some("grant = 1".into()) };
+        let denied = HostError {
+            code: "not-granted".into(),
+            message: "no".into(),
+            hint: Some("grant = 1".into()),
+        };
         let error = PluginError::from(denied);
         assert!(!error.retryable);
         assert_eq!(error.code, "host-not-granted");
         assert_eq!(error.attributes.value("hint"), Some("grant = 1"));
-        let late = HostError { code: "timed-out".into(), message: "late".into(), hint: None };
+        let late = HostError {
+            code: "timed-out".into(),
+            message: "late".into(),
+            hint: None,
+        };
         assert!(PluginError::from(late).retryable);
     }
 }

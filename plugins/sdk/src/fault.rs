@@ -31,7 +31,10 @@ impl FaultExt for Fault {
     }
 
     fn shutdown_required(code: &str, kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { severity: Severity::ShutdownRequired, ..Self::impaired(code, kind, message) }
+        Self {
+            severity: Severity::ShutdownRequired,
+            ..Self::impaired(code, kind, message)
+        }
     }
 
     fn within_ms(mut self, ms: u64) -> Self {

@@ -14,8 +14,20 @@ pub struct Component<P>(PhantomData<P>);
 
 impl<P: Plugin> manifest::Guest for Component<P> {
     fn describe() -> manifest::Description {
-        let Description { name, version, server_types, asks, summary } = P::describe();
-        manifest::Description { name, version, server_types, asks, summary }
+        let Description {
+            name,
+            version,
+            server_types,
+            asks,
+            summary,
+        } = P::describe();
+        manifest::Description {
+            name,
+            version,
+            server_types,
+            asks,
+            summary,
+        }
     }
 
     fn check_config(json: String) -> Vec<manifest::Diagnostic> {
@@ -23,14 +35,22 @@ impl<P: Plugin> manifest::Guest for Component<P> {
             Ok(config) => P::check_config(&config),
             Err(diagnostic) => vec![diagnostic],
         };
-        wrong.into_iter().map(|Diagnostic { path, message }| manifest::Diagnostic { path, message }).collect()
+        wrong
+            .into_iter()
+            .map(|Diagnostic { path, message }| manifest::Diagnostic { path, message })
+            .collect()
     }
 }
 
 impl<P: Probe> probe::Guest for Component<P> {
     fn check(context: CallContext) -> Result<probe::Report, PluginError> {
         let before = context.state.clone();
-        let Report { verdict, faults, readings, state } = P::check(&context.into(), &configured::<P>()?)?;
+        let Report {
+            verdict,
+            faults,
+            readings,
+            state,
+        } = P::check(&context.into(), &configured::<P>()?)?;
         let state = state.into_saved(before);
         let verdict = match verdict {
             Verdict::Healthy => probe::Verdict::Healthy,
@@ -38,7 +58,12 @@ impl<P: Probe> probe::Guest for Component<P> {
             Verdict::Failing => probe::Verdict::Failing,
             Verdict::Unknown => probe::Verdict::Unknown,
         };
-        Ok(probe::Report { verdict, faults, readings, state })
+        Ok(probe::Report {
+            verdict,
+            faults,
+            readings,
+            state,
+        })
     }
 }
 
@@ -74,9 +99,17 @@ impl<P: Drain> drainer::Guest for Component<P> {
     fn assess(context: CallContext, fault: Fault) -> Result<drainer::Assessment, PluginError> {
         Ok(match P::assess(&context.into(), &configured::<P>()?, &fault)? {
             Assessment::Can => drainer::Assessment::Can,
-            Assessment::Cannot(Refusal { code, message, would_accept_if, attributes }) => {
-                drainer::Assessment::Cannot(drainer::Refusal { code, message, would_accept_if, attributes })
-            }
+            Assessment::Cannot(Refusal {
+                code,
+                message,
+                would_accept_if,
+                attributes,
+            }) => drainer::Assessment::Cannot(drainer::Refusal {
+                code,
+                message,
+                would_accept_if,
+                attributes,
+            }),
         })
     }
 
@@ -111,11 +144,20 @@ impl<P: Drain> drainer::Guest for Component<P> {
 fn step(step: Step, before: Option<SavedState>) -> drainer::Step {
     let status = match step.status {
         Status::Done => drainer::Status::Done,
-        Status::Working { remaining, blocker, retry_in_ms } => {
-            drainer::Status::Working(drainer::Working { remaining, blocker, retry_in_ms })
-        }
+        Status::Working {
+            remaining,
+            blocker,
+            retry_in_ms,
+        } => drainer::Status::Working(drainer::Working {
+            remaining,
+            blocker,
+            retry_in_ms,
+        }),
     };
-    drainer::Step { status, state: step.state.into_saved(before) }
+    drainer::Step {
+        status,
+        state: step.state.into_saved(before),
+    }
 }
 
 /// The configuration, read anew for each call: the host gives every call a fresh instance.

@@ -8,7 +8,11 @@ pub use crate::bindings::understudy::plugin::{clock, commands, config, endpoints
 /// What the host says, where the secret is there and can't be read.
 pub fn secret(name: &str) -> Result<Option<String>, crate::HostError> {
     match config::secret(name) {
-        Ok(value) => Ok(Some(String::from_utf8_lossy(&value).trim_end_matches(['\n', '\r']).to_owned())),
+        Ok(value) => Ok(Some(
+            String::from_utf8_lossy(&value)
+                .trim_end_matches(['\n', '\r'])
+                .to_owned(),
+        )),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     }

@@ -33,7 +33,12 @@ impl Request {
             headers: Vec::new(),
             body: Vec::new(),
         };
-        Self { endpoint: name.to_owned(), request, timeout_ms: TIMEOUT_MS, max_body: MAX_BODY }
+        Self {
+            endpoint: name.to_owned(),
+            request,
+            timeout_ms: TIMEOUT_MS,
+            max_body: MAX_BODY,
+        }
     }
 
     /// With one more header.
@@ -70,7 +75,12 @@ impl Request {
     /// What the host says. An answer of any status is not an error.
     pub fn send(self) -> Result<Response, HostError> {
         let answer = endpoints::http(&self.endpoint, &self.request, self.max_body, self.timeout_ms)?;
-        Ok(Response { status: answer.status, headers: answer.headers, body: answer.body, truncated: answer.truncated })
+        Ok(Response {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+            truncated: answer.truncated,
+        })
     }
 }
 

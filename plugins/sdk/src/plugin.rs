@@ -71,6 +71,9 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// What is wrong at `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }

@@ -43,12 +43,21 @@ pub struct Report {
 impl Report {
     /// Nothing is wrong.
     pub fn healthy() -> Self {
-        Self { verdict: Verdict::Healthy, faults: Vec::new(), readings: Vec::new(), state: State::Same }
+        Self {
+            verdict: Verdict::Healthy,
+            faults: Vec::new(),
+            readings: Vec::new(),
+            state: State::Same,
+        }
     }
 
     /// One thing is badly wrong.
     pub fn failing(fault: Fault) -> Self {
-        Self { verdict: Verdict::Failing, faults: vec![fault], ..Self::healthy() }
+        Self {
+            verdict: Verdict::Failing,
+            faults: vec![fault],
+            ..Self::healthy()
+        }
     }
 
     /// The verdict that follows from these faults: failing where one of them requires a shutdown, impaired where there is
@@ -61,13 +70,22 @@ impl Report {
         } else {
             Verdict::Impaired
         };
-        Self { verdict, faults, ..Self::healthy() }
+        Self {
+            verdict,
+            faults,
+            ..Self::healthy()
+        }
     }
 
     /// With one more measurement.
     #[must_use]
     pub fn reading(mut self, key: &str, value: f64, unit: &str) -> Self {
-        self.readings.push(Reading { key: key.to_owned(), value, unit: unit.to_owned(), attributes: Attributes::new() });
+        self.readings.push(Reading {
+            key: key.to_owned(),
+            value,
+            unit: unit.to_owned(),
+            attributes: Attributes::new(),
+        });
         self
     }
 

@@ -22,7 +22,11 @@ impl Stream {
     /// What the host says: `unreachable`, `timed-out`, `not-granted`, …
     pub fn connect(name: &str, timeout_ms: u32) -> Result<Self, HostError> {
         let connection = endpoints::connect(name, timeout_ms)?;
-        Ok(Self { connection, buffer: Vec::new(), timeout_ms })
+        Ok(Self {
+            connection,
+            buffer: Vec::new(),
+            timeout_ms,
+        })
     }
 
     /// Another time-out for the reads and writes that follow.
@@ -67,7 +71,11 @@ impl Stream {
             }
             if self.buffer.len() > max {
                 let message = format!("a line of more than {max} bytes");
-                return Err(HostError { code: "too-large".into(), message, hint: None });
+                return Err(HostError {
+                    code: "too-large".into(),
+                    message,
+                    hint: None,
+                });
             }
             if !self.fill()? {
                 return Ok(None);
@@ -80,6 +88,7 @@ impl Stream {
     /// # Errors
     /// What the host says.
     pub fn write(&mut self, data: &[u8]) -> Result<(), HostError> {
-        data.chunks(MAX_WRITE).try_for_each(|chunk| self.connection.write(chunk, self.timeout_ms))
+        data.chunks(MAX_WRITE)
+            .try_for_each(|chunk| self.connection.write(chunk, self.timeout_ms))
     }
 }

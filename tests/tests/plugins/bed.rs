@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use understudy_runtime::{Limits, Plugin, Runtime, RuntimeConfig};
 
 /// The sandbox and the folder of one test.
-pub struct Bed {
-    pub folder: tempfile::TempDir,
-    pub runtime: Runtime,
+pub(crate) struct Bed {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) runtime: Runtime,
 }
 
 impl Bed {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache_dir = shared_cache();
         let runtime = Runtime::new(RuntimeConfig {
@@ -27,13 +27,13 @@ impl Bed {
     }
 
     /// The component of `plugins/dist/NAME.wasm`.
-    pub async fn plugin(&self, name: &str) -> Arc<Plugin> {
+    pub(crate) async fn plugin(&self, name: &str) -> Arc<Plugin> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../plugins/dist/{name}.wasm"));
         assert!(path.exists(), "{} is missing: run plugins/build first", path.display());
         self.runtime.load(&path).await.unwrap()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -48,7 +48,7 @@ fn shared_cache() -> PathBuf {
 }
 
 /// A port of the loopback that nobody has at the moment.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
@@ -57,7 +57,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The program of that name, or a failure that says which package has it.
-pub fn program(name: &str, package: &str) -> String {
+pub(crate) fn program(name: &str, package: &str) -> String {
     let places = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
     let found = places
         .iter()
@@ -67,12 +67,12 @@ pub fn program(name: &str, package: &str) -> String {
 }
 
 /// Runs a program to its end.
-pub fn run(argv: &[&str]) -> Output {
+pub(crate) fn run(argv: &[&str]) -> Output {
     Command::new(argv[0]).args(&argv[1..]).output().unwrap()
 }
 
 /// Asks `what` again and again until it says yes; fails after ten seconds with `name`.
-pub fn until(name: &str, mut what: impl FnMut() -> bool) {
+pub(crate) fn until(name: &str, mut what: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !what() {
         assert!(Instant::now() < end, "never came true: {name}");
@@ -81,7 +81,7 @@ pub fn until(name: &str, mut what: impl FnMut() -> bool) {
 }
 
 /// Ends the process whose number is in this file, if it still runs. Only processes that a test started write such files here.
-pub fn end_process_of(pid_file: &Path) {
+pub(crate) fn end_process_of(pid_file: &Path) {
     let Some(pid) = std::fs::read_to_string(pid_file)
         .ok()
         .and_then(|text| text.trim().parse::<i32>().ok())

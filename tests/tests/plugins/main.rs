@@ -4,6 +4,7 @@
 //! free ports and in a folder of its own, and ends only what it started.
 
 mod bed;
+mod c_tcp;
 mod http;
 mod nginx;
 

@@ -14,15 +14,15 @@ use crate::bed::{Bed, end_process_of, free_port, program, run, until};
 use crate::side::{Side, codes, value};
 
 /// One host's Redis: its port, its folder, its configuration.
-pub struct Redis {
-    pub port: u16,
-    pub folder: PathBuf,
+pub(crate) struct Redis {
+    pub(crate) port: u16,
+    pub(crate) folder: PathBuf,
     extra: String,
 }
 
 impl Redis {
     /// Not started yet; `extra` is added to its configuration.
-    pub fn new(bed: &Bed, name: &str, extra: &str) -> Self {
+    pub(crate) fn new(bed: &Bed, name: &str, extra: &str) -> Self {
         let redis = Self {
             port: free_port(),
             folder: bed.path(name),
@@ -33,7 +33,7 @@ impl Redis {
         redis
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -55,7 +55,7 @@ impl Redis {
         ]
     }
 
-    pub fn start(&self, arguments: &[&str]) {
+    pub(crate) fn start(&self, arguments: &[&str]) {
         let argv = self.argv();
         let output = Command::new(&argv[0])
             .args(&argv[1..])
@@ -69,18 +69,18 @@ impl Redis {
     }
 
     /// What `redis-cli` says.
-    pub fn cli(&self, words: &[&str]) -> String {
+    pub(crate) fn cli(&self, words: &[&str]) -> String {
         let (cli, port) = (program("redis-cli", "redis-tools"), self.port.to_string());
         let mut argv = vec![cli.as_str(), "-p", port.as_str()];
         argv.extend(words);
         String::from_utf8_lossy(&run(&argv).stdout).into_owned()
     }
 
-    pub fn is_linked(&self) -> bool {
+    pub(crate) fn is_linked(&self) -> bool {
         self.cli(&["INFO", "replication"]).contains("master_link_status:up")
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         end_process_of(&self.folder.join("pid"));
         until("Redis is gone", || {
             std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err()
@@ -95,7 +95,7 @@ impl Drop for Redis {
 }
 
 /// What the operator would write for this host; `more` is added to the JSON.
-pub fn target(redis: &Redis, host: &str, addresses: &[(&str, u16)], more: &str) -> Target {
+pub(crate) fn target(redis: &Redis, host: &str, addresses: &[(&str, u16)], more: &str) -> Target {
     let mut target = Target::new(
         ServiceName::new("cache").unwrap(),
         "redis",
@@ -140,7 +140,7 @@ pub fn target(redis: &Redis, host: &str, addresses: &[(&str, u16)], more: &str) 
     target
 }
 
-pub fn command(argv: Vec<String>, changes: bool) -> CommandSpec {
+pub(crate) fn command(argv: Vec<String>, changes: bool) -> CommandSpec {
     let timeout = Duration::from_secs(10);
     CommandSpec {
         argv,
@@ -153,16 +153,16 @@ pub fn command(argv: Vec<String>, changes: bool) -> CommandSpec {
 }
 
 /// A master `a` with a replica `b`, both running and linked, and the two hosts' sides.
-pub struct Pair {
-    pub bed: Bed,
-    pub a: Redis,
-    pub b: Redis,
-    pub first: Side,
-    pub second: Side,
+pub(crate) struct Pair {
+    pub(crate) bed: Bed,
+    pub(crate) a: Redis,
+    pub(crate) b: Redis,
+    pub(crate) first: Side,
+    pub(crate) second: Side,
 }
 
 impl Pair {
-    pub async fn new(extra: &str, more: &str) -> Self {
+    pub(crate) async fn new(extra: &str, more: &str) -> Self {
         let bed = Bed::new();
         let (a, b) = (Redis::new(&bed, "a", extra), Redis::new(&bed, "b", extra));
         a.start(&[]);
@@ -183,7 +183,7 @@ impl Pair {
     }
 }
 
-pub fn fault(code: &str) -> Fault {
+pub(crate) fn fault(code: &str) -> Fault {
     Fault {
         code: code.to_owned(),
         kind: FaultKind::Storage,

@@ -12,15 +12,15 @@ use understudy_runtime::{
 };
 
 /// One host with one plugin.
-pub struct Side {
-    pub plugin: Arc<Plugin>,
-    pub target: Arc<Target>,
-    pub attributes: Vec<(String, String)>,
-    pub term: u64,
+pub(crate) struct Side {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) term: u64,
     /// What the drain asked to keep.
-    pub state: Option<SavedState>,
+    pub(crate) state: Option<SavedState>,
     /// What the probe asked to keep.
-    pub probe_state: Option<SavedState>,
+    pub(crate) probe_state: Option<SavedState>,
     attempt: u32,
 }
 
@@ -30,7 +30,7 @@ const STEP_TIME: Duration = Duration::from_secs(20);
 const CALL_TIME: Duration = Duration::from_secs(5);
 
 impl Side {
-    pub fn new(plugin: Arc<Plugin>, target: Target) -> Self {
+    pub(crate) fn new(plugin: Arc<Plugin>, target: Target) -> Self {
         let target = Arc::new(target);
         Self {
             plugin,
@@ -44,7 +44,7 @@ impl Side {
     }
 
     /// With a fact of each call, for example `active-host`.
-    pub fn knows(&mut self, key: &str, value: &str) {
+    pub(crate) fn knows(&mut self, key: &str, value: &str) {
         self.attributes.retain(|(known, _)| known != key);
         self.attributes.push((key.to_owned(), value.to_owned()));
     }
@@ -57,7 +57,7 @@ impl Side {
         context
     }
 
-    pub async fn check(&mut self, expected: Expectation) -> Report {
+    pub(crate) async fn check(&mut self, expected: Expectation) -> Report {
         let context = self.context(expected, self.probe_state.clone());
         let report = self.plugin.check(&self.target, context).await.unwrap();
         self.probe_state = report.state.clone();
@@ -104,78 +104,78 @@ impl Side {
         }
     }
 
-    pub async fn stop_admitting(&mut self) -> Vec<String> {
+    pub(crate) async fn stop_admitting(&mut self) -> Vec<String> {
         self.done(|plugin, target, context| async move { plugin.stop_admitting(&target, context).await })
             .await
     }
 
-    pub async fn settle(&mut self) -> Vec<String> {
+    pub(crate) async fn settle(&mut self) -> Vec<String> {
         self.done(|plugin, target, context| async move { plugin.settle(&target, context).await })
             .await
     }
 
-    pub async fn settle_once(&mut self) -> Status {
+    pub(crate) async fn settle_once(&mut self) -> Status {
         self.once(|plugin, target, context| async move { plugin.settle(&target, context).await })
             .await
             .unwrap()
     }
 
-    pub async fn shut_down(&mut self, manner: Manner) -> Vec<String> {
+    pub(crate) async fn shut_down(&mut self, manner: Manner) -> Vec<String> {
         self.done(move |plugin, target, context| async move { plugin.shut_down(&target, context, manner).await })
             .await
     }
 
-    pub async fn shut_down_once(&mut self, manner: Manner) -> Result<Status, PluginError> {
+    pub(crate) async fn shut_down_once(&mut self, manner: Manner) -> Result<Status, PluginError> {
         self.once(move |plugin, target, context| async move { plugin.shut_down(&target, context, manner).await })
             .await
     }
 
-    pub async fn resume(&mut self) -> Vec<String> {
+    pub(crate) async fn resume(&mut self) -> Vec<String> {
         self.done(|plugin, target, context| async move { plugin.resume(&target, context).await })
             .await
     }
 
-    pub async fn resume_once(&mut self) -> Result<Status, PluginError> {
+    pub(crate) async fn resume_once(&mut self) -> Result<Status, PluginError> {
         self.once(|plugin, target, context| async move { plugin.resume(&target, context).await })
             .await
     }
 
-    pub async fn take_over(&mut self) -> Vec<String> {
+    pub(crate) async fn take_over(&mut self) -> Vec<String> {
         self.done(|plugin, target, context| async move { plugin.take_over(&target, context).await })
             .await
     }
 
-    pub async fn take_over_once(&mut self) -> Result<Status, PluginError> {
+    pub(crate) async fn take_over_once(&mut self) -> Result<Status, PluginError> {
         self.once(|plugin, target, context| async move { plugin.take_over(&target, context).await })
             .await
     }
 
-    pub async fn stand_by(&mut self) -> Vec<String> {
+    pub(crate) async fn stand_by(&mut self) -> Vec<String> {
         self.done(|plugin, target, context| async move { plugin.stand_by(&target, context).await })
             .await
     }
 
-    pub async fn observe(&self) -> ServerState {
+    pub(crate) async fn observe(&self) -> ServerState {
         self.plugin
             .observe(&self.target, self.context(Expectation::Down, self.state.clone()))
             .await
             .unwrap()
     }
 
-    pub async fn assess(&self, fault: &Fault) -> Assessment {
+    pub(crate) async fn assess(&self, fault: &Fault) -> Assessment {
         let context = self.context(Expectation::StandingBy, self.state.clone());
         self.plugin.assess(&self.target, context, fault).await.unwrap()
     }
 
     /// The code of the refusal; none where it can.
-    pub async fn refusal(&self, fault: &Fault) -> Option<String> {
+    pub(crate) async fn refusal(&self, fault: &Fault) -> Option<String> {
         match self.assess(fault).await {
             Assessment::Can => None,
             Assessment::Cannot { refusal, .. } => Some(refusal.code),
         }
     }
 
-    pub async fn list_requests(&self) -> Vec<RequestStatus> {
+    pub(crate) async fn list_requests(&self) -> Vec<RequestStatus> {
         let (sender, mut receiver) = mpsc::channel(4);
         let context = self.context(Expectation::Serving, self.state.clone());
         let (plugin, target) = (self.plugin.clone(), self.target.clone());
@@ -188,7 +188,7 @@ impl Side {
         requests
     }
 
-    pub async fn resolve(&mut self, requests: Vec<RequestStatus>) -> Vec<Disposition> {
+    pub(crate) async fn resolve(&mut self, requests: Vec<RequestStatus>) -> Vec<Disposition> {
         let (sender, mut receiver) = mpsc::channel(4);
         let context = self.context(Expectation::Serving, self.state.clone());
         let (plugin, target) = (self.plugin.clone(), self.target.clone());
@@ -208,12 +208,12 @@ impl Side {
 }
 
 /// The codes of a report's faults.
-pub fn codes(report: &Report) -> Vec<&str> {
+pub(crate) fn codes(report: &Report) -> Vec<&str> {
     report.faults.iter().map(|fault| fault.code.as_str()).collect()
 }
 
 /// The value of an attribute.
-pub fn value<'a>(attributes: &'a [(String, String)], key: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(attributes: &'a [(String, String)], key: &str) -> Option<&'a str> {
     attributes
         .iter()
         .find(|(known, _)| known == key)
