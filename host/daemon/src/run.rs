@@ -51,11 +51,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         services: BTreeMap::new(),
         publisher: publisher.clone(),
     };
+    let mut begun = Vec::new();
     for service in &config.services {
         let (machine, effector, still_serving) =
             start_service(&config, service, &runtime, &store, start, &peers, &inputs).await?;
         driver.services.insert(service.name.clone(), Service::new(machine, effector));
-        driver.begin(&service.name, Event::Started { still_serving }).await;
+        begun.push((service.name.clone(), Event::Started { still_serving }));
+    }
+    for (service, event) in begun {
+        driver.begin(&service, event).await;
     }
     let api = start_api(&config, publisher, store.clone(), inputs.clone()).await?;
     let driving = tokio::spawn(driver.run(waiting));

@@ -104,32 +104,39 @@ pub(crate) fn runs_unordered(t: &Turn) -> bool {
     }
 }
 
+/// Seen for the first time; while it is being stopped, seeing it again is no news.
+pub(crate) fn runs_unordered_anew(t: &Turn) -> bool {
+    runs_unordered(t) && !t.m.timers.runs(TimerName::Stop)
+}
+
+/// By force: what such a server would still do in order could only be done twice.
 pub(crate) fn stop_again(t: &mut Turn) {
     t.raise(Alert::StartedByHand);
     t.m.ready = false;
-    t.work(Work::StopServer { purpose: StopPurpose::StayDown, forced: false });
+    t.work(Work::StopServer { purpose: StopPurpose::StayDown, forced: true });
+    let bound = t.m.plan.timing.stop;
+    t.start_timer(TimerName::Stop, bound);
 }
 
 pub(crate) fn stopped_again(t: &mut Turn) {
+    t.stop_timers(&[TimerName::Stop]);
     t.clear(&["started-by-hand", "stop-fails"]);
     if t.m.durable.stay_down.is_none() && matches!(t.m.role, Role::Standby) {
         come_back(t);
     }
 }
 
-pub(crate) fn stop_by_force(t: &mut Turn) {
+/// Nothing helped: the operator must, and the next look tries again.
+pub(crate) fn tell_stop_fails(t: &mut Turn) {
     let error = t.error();
     t.note(&error);
+    t.stop_timers(&[TimerName::Stop]);
+    t.abandon();
     t.raise(Alert::StopFails { error });
-    t.work(Work::StopServer { purpose: StopPurpose::StayDown, forced: true });
 }
 
 pub(crate) fn stopped_for_stay_down(t: &Turn) -> bool {
     matches!(t.finished(), Some((Work::StopServer { purpose: StopPurpose::StayDown, .. }, _)))
-}
-
-pub(crate) fn gentle_stop_for_stay_down(t: &Turn) -> bool {
-    matches!(t.finished(), Some((Work::StopServer { purpose: StopPurpose::StayDown, forced: false }, _)))
 }
 
 // ---- the cure -------------------------------------------------------------------------------------------------------
