@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
-use understudy_protocol::{Event, Machine, ServiceName};
+use understudy_protocol::{Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
 use understudy_store::{Retention, Start, Store};
 
@@ -142,8 +142,18 @@ async fn start_service(
         peers: peers.clone(),
         inputs: inputs.clone(),
     });
-    let machine = Machine::new(Arc::new(service.plan.clone()), store.store_id().await?, start.boot, durable);
+    let identity = records_of(store.store_id().await?, &service.name);
+    let machine = Machine::new(Arc::new(service.plan.clone()), identity, start.boot, durable);
     Ok((machine, effector, still_serving))
+}
+
+/// Each service has records of its own in the one store, and its rounds must be told from every other service's.
+fn records_of(store: StoreId, service: &ServiceName) -> StoreId {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::new().chain_update(store.0.to_be_bytes()).chain_update(service.as_str()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    StoreId(u128::from_be_bytes(bytes))
 }
 
 fn service_infos(config: &Config) -> BTreeMap<ServiceName, ServiceInfo> {

@@ -44,7 +44,7 @@ impl fmt::Display for Term {
     }
 }
 
-/// The identity of one host's store; a lost disk gets a new one.
+/// The identity of one host's records of one service; a lost disk gets a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(pub u128);
 
