@@ -148,7 +148,7 @@ impl Config {
     /// The host that the endpoint `peer` leads to: as configured, or the only other one.
     pub(crate) fn peer<'a>(&'a self, host: &'a str) -> Option<&'a str> {
         if let Some(peer) = &self.peer_host {
-            return Some(peer).map(String::as_str).filter(|peer| *peer != host);
+            return Some(peer.as_str()).filter(|peer| *peer != host);
         }
         let mut others = self.others(host);
         let only = others.next()?;

@@ -122,15 +122,14 @@ fn link(seen: &Seen<'_>, info: &Info) -> Option<Fault> {
         let message = format!("Redis is copying the data of {master}");
         return Some(evidence(Fault::impaired("redis-syncing", FaultKind::Software, message)));
     }
-    if let Some(address) = seen.active_host.and_then(|host| seen.config.addresses.get(host)) {
-        if info.master() != Some((address.host.as_str(), address.port)) {
-            let message = format!("Redis is a replica of {master}, and the active host's is at {address}");
-            return Some(evidence(Fault::impaired(
-                "redis-replica-of-another",
-                FaultKind::Operator,
-                message,
-            )));
-        }
+    let active = seen.active_host.and_then(|host| seen.config.addresses.get(host));
+    if let Some(address) = active.filter(|address| info.master() != Some((address.host.as_str(), address.port))) {
+        let message = format!("Redis is a replica of {master}, and the active host's is at {address}");
+        return Some(evidence(Fault::impaired(
+            "redis-replica-of-another",
+            FaultKind::Operator,
+            message,
+        )));
     }
     if !info.is_link_up() {
         let message = format!("Redis has no connection to its master {master}");
