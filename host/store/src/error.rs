@@ -130,6 +130,8 @@ impl StoreError {
                 path,
                 detail: error.to_string(),
             },
+            // What is missing below an existing folder is made.
+            ErrorKind::NotFound | ErrorKind::NotADirectory => StoreError::NoFolder { path },
             _ => StoreError::Io {
                 path,
                 detail: error.to_string(),
@@ -160,6 +162,7 @@ impl StoreError {
         let path = path.to_owned();
         let detail = format!("SQLite {extended}: {message}");
         match extended & PRIMARY_CODE {
+            _ if extended == SQLITE_IOERR_SHMSIZE => StoreError::DiskFull { path },
             SQLITE_FULL => StoreError::DiskFull { path },
             SQLITE_READONLY | SQLITE_PERM => StoreError::ReadOnly { path, detail },
             SQLITE_CANTOPEN => StoreError::Io { path, detail },
@@ -201,3 +204,5 @@ const SQLITE_CANTOPEN: i32 = 14;
 const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_MISMATCH: i32 = 20;
 const SQLITE_NOTADB: i32 = 26;
+/// The index of the write-ahead log could not grow: on a full disk the first thing to fail.
+const SQLITE_IOERR_SHMSIZE: i32 = 10 | (19 << 8);

@@ -187,6 +187,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", LOG_KEPT)
 }
 
 async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
@@ -244,6 +245,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The UI, a digest and a resend at once; more would only fight for the same disk.
 const READERS: u32 = 4;
+/// 64 MiB, in bytes: after a long compilation the write-ahead log is cut back to this.
+const LOG_KEPT: &str = "67108864";
 /// 32 MiB (SQLite counts negative sizes in KiB): pages of unsorted requests touch many leaves of the tree.
 const WRITER_CACHE: &str = "-32768";
 
