@@ -17,7 +17,7 @@ use crate::table::{self, Row};
 use crate::time::Timers;
 use crate::turn::Turn;
 use crate::{
-    Action, Alert, Boot, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, Standing, StoreId,
+    Action, Alert, Boot, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, RoundId, Standing, StoreId,
     Term, Time, TimerName, Verdict,
 };
 
@@ -166,6 +166,13 @@ impl Machine {
         self.peers.iter().filter(|(_, peer)| !peer.heard).map(|(host, _)| host.clone()).collect()
     }
 
+    /// The round this host is busy with.
+    pub(crate) fn round(&self) -> Option<RoundId> {
+        let tenure = || self.durable.tenure.as_ref().filter(|tenure| !(tenure.served && tenure.resolved));
+        let grant = || self.durable.grant.as_ref().map(|grant| grant.round);
+        self.role.round().or_else(grant).or_else(|| tenure()?.round)
+    }
+
     pub(crate) fn synced(&self) -> bool {
         self.peers.values().all(|peer| peer.heard)
     }
@@ -195,7 +202,7 @@ impl Turn<'_> {
 
     fn take(mut self, row: &'static Row, from: RoleName) -> Output {
         let before = self.m.durable.clone();
-        let round_before = self.m.role.round();
+        let round_before = self.m.round();
         (row.apply)(&mut self);
         let to = self.m.role.name();
         debug_assert!(row.leads_to(from, to), "{}: {from} -> {to} is not in the table", row.step);
@@ -208,7 +215,7 @@ impl Turn<'_> {
             from,
             to,
             term: self.m.durable.held.unwrap_or(self.m.durable.known),
-            round: self.round.or(round_before).or(self.m.role.round()),
+            round: self.round.or(round_before).or(self.m.round()),
             durable,
         });
         Output { machine: self.m, entry, actions: self.actions, ignored: None }

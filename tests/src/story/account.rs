@@ -1,7 +1,7 @@
 //! Compares what a host says was under way when it drained with what the clients themselves wrote down.
 //!
-//! A request that was sent before the drain began and that ended well after it was surely under way: it must be in the
-//! compilation, found by its client's address, with a disposition. So must every request whose client got no answer.
+//! A request that was sent before the drain began and that ended after the first listing was surely under way: it must
+//! be in the compilation, found by its client's address, with a disposition. So must every request whose client got no answer.
 //! The other way round nothing is claimed: a request that ended in the drain's first moments may be listed or not.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +12,9 @@ use anyhow::{Context, Result};
 use crate::cluster::{Cluster, Compilation, HOSTS, JournalLine, RequestLine};
 use crate::load::{Outcome, Recorder, Request, Service};
 
-/// What happens within this time of the drain's beginning can't be told apart: clocks are read to the millisecond, and
-/// the first listing takes its time.
-const MARGIN_US: u64 = 150_000;
+/// What happens within this time of a step can't be told apart: clocks are read to the millisecond, and a step is written
+/// down a little after it happened.
+const MARGIN_US: u64 = 20_000;
 
 /// The comparison for one takeover.
 #[derive(Debug, Clone)]
@@ -81,6 +81,8 @@ impl fmt::Display for Account {
 #[derive(Debug, Clone, Copy)]
 struct Drain {
     began_ms: u64,
+    /// By then the first listing was complete.
+    listed_ms: u64,
     stopped_ms: u64,
 }
 
@@ -100,9 +102,11 @@ pub async fn account_for(
             .find(is)
             .with_context(|| format!("no host wrote `{step}` of round {round} of {service}"))
     };
-    let (began, stopped) = (of_round("drain-started")?, of_round("server-stopped")?);
+    let (began, listed) = (of_round("drain-started")?, of_round("admission-stopped")?);
+    let stopped = of_round("server-stopped")?;
     let drain = Drain {
         began_ms: began.at_ms,
+        listed_ms: listed.at_ms,
         stopped_ms: stopped.at_ms,
     };
     let second = if began.host == HOSTS[0] { HOSTS[1] } else { HOSTS[0] };
@@ -124,9 +128,10 @@ fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain,
         recorder.from_wall_ms(drain.began_ms),
         recorder.from_wall_ms(drain.stopped_ms),
     );
+    let first_listing = recorder.from_wall_ms(drain.listed_ms);
     let record = recorder.requests();
     let of_service = || record.iter().filter(|r| r.service == service);
-    let surely = |r: &&Request| r.sent + MARGIN_US < began && r.end > began + MARGIN_US;
+    let surely = |r: &&Request| r.sent + MARGIN_US < began && r.end > first_listing + MARGIN_US;
     let under_way: Vec<&Request> = of_service().filter(surely).collect();
     // Sent to the first, or to nobody yet, when its server stopped; and then no answer.
     let caught = |r: &&Request| r.outcome != Outcome::Answered && r.sent < stopped && r.end + MARGIN_US > began;
