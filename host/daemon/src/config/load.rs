@@ -44,8 +44,13 @@ impl Config {
         let notes = Notes::default();
         let parts = {
             let trees = parse(&sources, &notes);
-            // A tree with holes would only bring errors that nobody made.
-            if notes.any() { None } else { Some(decode(&trees, &notes)) }
+            // A tree with holes would only bring errors that nobody made; but a misspelt section may be the very reason.
+            if notes.any() {
+                trees.iter().enumerate().for_each(|(file, tree)| misspelt_sections(tree, file, &notes));
+                None
+            } else {
+                Some(decode(&trees, &notes))
+            }
         };
         if let Some(parts) = &parts {
             check::check(parts, &notes);
@@ -150,6 +155,14 @@ fn decode(trees: &[Spanned<DeTable<'_>>], notes: &Notes) -> Parts {
         root.finish();
     }
     parts
+}
+
+fn misspelt_sections(tree: &Spanned<DeTable<'_>>, file: usize, notes: &Notes) {
+    let root = Table::root(tree, file, notes);
+    for section in ["host", "api", "cluster", "service"] {
+        let _ = root.optional(section, |_| Ok(()));
+    }
+    root.finish();
 }
 
 /// Files in `conf.d` add services and nothing else: what a host is must stand in one place.
