@@ -117,12 +117,11 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
     let mut text = format!(
         "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n\
          candidates = [\"{}\", \"{}\"]\n\n\
-         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\nports = [{}]\n\n",
+         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\n\n",
         HOSTS[0],
         HOSTS[1],
         ports.service(service),
         site.server(service),
-        site.server(service).port(),
         server_type = if service == SERVICES[0] { "redis" } else { "nginx" },
     );
     text.push_str(&if service == SERVICES[0] {
@@ -136,10 +135,10 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
     };
     let _infallible = write!(
         text,
-        "\n[service.probe]\ninterval = \"500ms\"\ntimeout = \"2s\"\nrise = 2\nfall = 2\n\n\
+        "\n[service.probe]\ninterval = \"500ms\"\ntimeout = \"1s\"\nrise = 2\nfall = 2\n\n\
          [service.drain]\ndeadline = \"{drain}\"\n\n\
          [service.giveback]\npolicy = \"{giveback}\"\ndelay = \"{delay}s\"\nattempts = 2\n\n\
-         [service.timing]\nhold = \"{hold}\"\nstay_down = \"1s\"\nobserve = \"500ms\"\nanswer = \"5s\"\nretry = \"3s\"\n\n\
+         [service.timing]\nhold = \"{hold}\"\nstay_down = \"1s\"\nobserve = \"500ms\"\nretry = \"3s\"\n\n\
          # The server's own restart: here it is what a reboot would do for it.\n\
          [service.reboot]\nargv = {reboot}\nmachine = false\n",
         drain = wishes.drain,
@@ -165,7 +164,7 @@ fn redis(site: &Site, other: &Site) -> String {
          [service.plugin.commands.start]\nargv = {start}\ntimeout = \"10s\"\nchanges = true\n\n\
          [service.plugin.commands.start-replica]\nargv = {start_replica}\ntimeout = \"10s\"\nchanges = true\n\
          parameters = {{ host = \"word\", port = \"number\" }}\n\n\
-         [service.plugin.commands.status]\nargv = {status}\ntimeout = \"2s\"\n",
+         [service.plugin.commands.status]\nargv = {status}\ntimeout = \"2s\"\nchanges = false\n",
         disk = quoted(site.disk.path()),
         me = site.name,
         they = other.name,

@@ -70,6 +70,16 @@ impl Daemon {
         Ok(())
     }
 
+    /// Fails if it has ended by itself; its last words are in the error.
+    pub fn still_runs(&mut self) -> Result<()> {
+        let Some(Ok(Some(status))) = self.process.as_mut().map(Child::try_wait) else {
+            return Ok(());
+        };
+        self.process = None;
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        bail!("the daemon ended with {status}:\n{log}")
+    }
+
     /// Ends it in order.
     pub fn stop(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;

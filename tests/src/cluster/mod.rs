@@ -14,9 +14,9 @@ mod site;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::servers::{free_ports, run_to_end};
 
@@ -112,6 +112,27 @@ impl Built {
     }
 }
 
+impl Host {
+    /// Waits until its daemon is ready; a daemon that ends instead is not waited for.
+    async fn answers(&mut self) -> Result<()> {
+        let end = Instant::now() + START_PATIENCE;
+        while !self.rest.is_ready().await.unwrap_or(false) {
+            self.daemon
+                .still_runs()
+                .with_context(|| format!("starting {}", self.site.name))?;
+            if Instant::now() >= end {
+                bail!(
+                    "{} was not ready within {START_PATIENCE:?}\n{}",
+                    self.site.name,
+                    wait::describe(self).await
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
 impl Cluster {
     /// Writes everything two hosts need below `folder` and makes their identities; starts nothing.
     pub fn prepare(folder: &Path, built: &Built, ports: Ports, wishes: &Wishes) -> Result<Cluster> {
@@ -152,11 +173,8 @@ impl Cluster {
     pub async fn start_daemons(&mut self) -> Result<()> {
         self.alpha.daemon.start()?;
         self.beta.daemon.start()?;
-        for host in self.hosts() {
-            wait_for(self, &format!("{} answers", host.site.name), START_PATIENCE, || {
-                host.rest.is_ready()
-            })
-            .await?;
+        for host in [&mut self.alpha, &mut self.beta] {
+            host.answers().await?;
         }
         for host in self.hosts() {
             let heard = async || Ok(host.rest.own_view().await?.services.iter().all(ServiceView::heard_all));
