@@ -131,7 +131,7 @@ fn drain(table: Option<Table<'_>>) -> Drain {
 fn giveback(table: Option<Table<'_>>) -> Giveback {
     let Some(table) = table else { return Giveback::Manual };
     let auto = table.optional("policy", word(&[("manual", false), ("auto", true)])).unwrap_or(false);
-    let delay = table.optional("delay", value::duration).unwrap_or(GIVEBACK_DELAY);
+    let delay = table.optional("delay", value::pause).unwrap_or(GIVEBACK_DELAY);
     let attempts = table.optional("attempts", value::number(1, COUNTED)).unwrap_or(GIVEBACK_ATTEMPTS);
     table.finish();
     if auto { Giveback::Auto { delay, attempts } } else { Giveback::Manual }

@@ -71,6 +71,8 @@ fn the_good_configuration_is_read_whole() {
 
     assert!(matches!(&web.address, AddressConfig::Vip(vip) if vip.interface == "eth0" && vip.ports == [80, 443]));
     assert_eq!(web.plan.giveback, Giveback::Manual);
+    let at_once = GOOD.replacen("policy = \"auto\"", "policy = \"auto\"\ndelay = \"0s\"", 1);
+    assert_eq!(load(&at_once).unwrap().services[0].plan.giveback, Giveback::Auto { delay: Duration::ZERO, attempts: 2 });
     assert_eq!(web.plan.timing, Timing::default());
 }
 

@@ -100,8 +100,15 @@ pub(super) fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
 
 /// A length of time like `500ms`, `10s`, `2m` or `1h`: not zero, and not longer than a year.
 pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
-    let how = "write a number with a unit: \"500ms\", \"10s\", \"2m\" or \"1h\"";
-    let Some(text) = value.as_str() else { return Err(Wrong::kind("a length of time in quotes", value).mend(how)) };
+    match pause(value)? {
+        Duration::ZERO => Err(Wrong::new("this must be longer than nothing").mend(TIME_HOW)),
+        duration => Ok(duration),
+    }
+}
+
+/// As [`duration`], or `0s`.
+pub(super) fn pause(value: &DeValue<'_>) -> Result<Duration, Wrong> {
+    let Some(text) = value.as_str() else { return Err(Wrong::kind("a length of time in quotes", value).mend(TIME_HOW)) };
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit_ms: Option<u64> = match &text[digits.len()..] {
         "ms" => Some(1),
@@ -112,9 +119,8 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     };
     let milliseconds = digits.parse::<u64>().ok().zip(unit_ms).and_then(|(number, unit)| number.checked_mul(unit));
     match milliseconds {
-        None => Err(Wrong::new(format!("{text:?} is no length of time")).mend(how)),
-        Some(0) => Err(Wrong::new("this must be longer than nothing").mend(how)),
-        Some(ms) if ms > YEAR_MS => Err(Wrong::new(format!("{text:?} is longer than a year")).mend(how)),
+        None => Err(Wrong::new(format!("{text:?} is no length of time")).mend(TIME_HOW)),
+        Some(ms) if ms > YEAR_MS => Err(Wrong::new(format!("{text:?} is longer than a year")).mend(TIME_HOW)),
         Some(ms) => Ok(Duration::from_millis(ms)),
     }
 }
@@ -201,4 +207,5 @@ pub(super) fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
+const TIME_HOW: &str = "write a number with a unit: \"500ms\", \"10s\", \"2m\" or \"1h\"";
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
