@@ -233,8 +233,7 @@ impl Store {
     async fn summary(&self, row: CompilationRow) -> Result<CompilationSummary, StoreError> {
         let counts = sqlx::query_as!(
             CountRow,
-            r#"SELECT outcome, state AS "state!", count(*) AS "requests!: i64" FROM requests
-               WHERE compilation = ?1 GROUP BY outcome, state"#,
+            "SELECT outcome, state, requests FROM request_counts WHERE compilation = ?1 AND requests > 0",
             row.id
         )
         .fetch_all(self.readers())
@@ -262,7 +261,8 @@ struct CompilationRow {
 }
 
 struct CountRow {
-    outcome: Option<String>,
+    /// Empty: not said yet.
+    outcome: String,
     state: String,
     requests: i64,
 }
@@ -304,9 +304,9 @@ impl CompilationSummary {
         let requests = u64_from_sql(row.requests);
         self.requests += requests;
         add(&mut self.by_state, request_state_from_sql(&row.state)?, requests);
-        match &row.outcome {
-            Some(outcome) => add(&mut self.by_outcome, outcome_from_sql(outcome)?, requests),
-            None => self.unresolved += requests,
+        match row.outcome.as_str() {
+            "" => self.unresolved += requests,
+            outcome => add(&mut self.by_outcome, outcome_from_sql(outcome)?, requests),
         }
         Ok(())
     }

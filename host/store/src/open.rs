@@ -188,6 +188,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", LOG_KEPT)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
 }
 
 async fn writer(path: &Path) -> Result<SqlitePool, StoreError> {
@@ -245,6 +246,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The UI, a digest and a resend at once; more would only fight for the same disk.
 const READERS: u32 = 4;
+/// Pages (32 MiB) that the write-ahead log collects before they go to the file: unsorted requests change the same pages of
+/// the index again and again, and each then goes once.
+const LOG_PAGES: &str = "8192";
 /// 64 MiB, in bytes: after a long compilation the write-ahead log is cut back to this.
 const LOG_KEPT: &str = "67108864";
 /// 32 MiB (SQLite counts negative sizes in KiB): pages of unsorted requests touch many leaves of the tree.

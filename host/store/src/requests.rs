@@ -161,17 +161,18 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let compilation = self.compilation_id(round).await?;
         let mut resolved = 0;
-        loop {
-            let page = self.resolve_page(compilation, outcome, message, at_ms).await?;
-            resolved += page;
-            if page == 0 {
-                break;
-            }
+        let mut from = String::new();
+        while let Some(last) = self.last_unresolved(compilation, &from).await? {
+            resolved += self
+                .resolve_range(compilation, (&from, &last), (outcome, message), at_ms)
+                .await?;
+            from = successor(&last);
         }
         let round = round_to_sql(round);
         sqlx::query!(
             "UPDATE compilations SET resolved_at_ms = ?2 WHERE round = ?1 AND resolved_at_ms IS NULL
-               AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.compilation = compilations.id AND r.outcome IS NULL)",
+               AND NOT EXISTS (SELECT 1 FROM request_counts c
+                               WHERE c.compilation = compilations.id AND c.outcome = '' AND c.requests > 0)",
             round,
             at_ms
         )
@@ -251,23 +252,37 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    async fn resolve_page(
+    /// The last id of the next page of requests without a disposition; none when there are none from `from` on.
+    async fn last_unresolved(&self, compilation: i64, from: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT max(id) AS "id: String" FROM (
+                   SELECT id FROM requests WHERE compilation = ?1 AND id >= ?2 AND outcome IS NULL ORDER BY id LIMIT ?3)"#,
+            compilation,
+            from,
+            PAGE
+        )
+        .fetch_one(self.readers())
+        .await
+        .map_err(|e| self.broken(e))
+    }
+
+    async fn resolve_range(
         &self,
         compilation: i64,
-        outcome: Outcome,
-        message: &str,
+        (from, last): (&str, &str),
+        (outcome, message): (Outcome, &str),
         at_ms: i64,
     ) -> Result<u64, StoreError> {
         let outcome = outcome_to_sql(outcome);
         let done = sqlx::query!(
-            "UPDATE requests SET outcome = ?2, outcome_message = ?3, outcome_at_ms = ?4
-             WHERE compilation = ?1
-               AND id IN (SELECT id FROM requests WHERE compilation = ?1 AND outcome IS NULL LIMIT ?5)",
+            "UPDATE requests SET outcome = ?4, outcome_message = ?5, outcome_at_ms = ?6
+             WHERE compilation = ?1 AND id >= ?2 AND id <= ?3 AND outcome IS NULL",
             compilation,
+            from,
+            last,
             outcome,
             message,
-            at_ms,
-            PAGE
+            at_ms
         )
         .execute(self.writer())
         .await
