@@ -13,17 +13,24 @@ const PAGE: usize = 1024;
 /// Without a look at the connections, how long the status page is watched before the rest is left to `quit`.
 const WITHOUT_CONNECTIONS_MS: u64 = 5_000;
 
-pub(crate) fn list_requests(into: &ledger::RequestSink) -> Result<(), PluginError> {
+pub(crate) fn list_requests(config: &Config, into: &ledger::RequestSink) -> Result<(), PluginError> {
     let now_ms = clock::now_ms();
+    // Asked before the connections are listed: a request that begins in between is listed by its own connection.
+    let all_answered = nothing_under_way(config);
     let connections = look::connections()?.unwrap_or_default();
     let entries: Vec<_> = connections
         .iter()
-        .filter_map(|connection| requests::entry(connection, now_ms))
+        .filter_map(|connection| requests::entry(connection, now_ms, all_answered))
         .collect();
     for page in entries.chunks(PAGE) {
         into.push(page)?;
     }
     Ok(())
+}
+
+/// Whether nginx itself says that it has no request; where it can't be asked, nobody knows.
+fn nothing_under_way(config: &Config) -> bool {
+    matches!(look::status_page(config), Ok(Some(page)) if page.under_way() == 0)
 }
 
 /// Waits for the requests that were under way when it was first called. Those that came later, on connections kept alive, end in
@@ -41,7 +48,10 @@ pub(crate) fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> 
     let elapsed_ms = now_ms.saturating_sub(settling.since_ms);
     let step = match look::connections()? {
         Some(connections) => {
-            let waiting = requests::awaiting_for(&connections, elapsed_ms);
+            let mut waiting = requests::awaiting_for(&connections, elapsed_ms);
+            if !nothing_under_way(config) {
+                waiting.extend(requests::speaking_for(&connections, elapsed_ms));
+            }
             match waiting.first() {
                 None => Step::done(),
                 Some(first) => {

@@ -56,8 +56,8 @@ impl Drain for Nginx {
         Ok(Step::done())
     }
 
-    fn list_requests(_call: &Call, _config: &Config, into: &ledger::RequestSink) -> Result<(), PluginError> {
-        first::list_requests(into)
+    fn list_requests(_call: &Call, config: &Config, into: &ledger::RequestSink) -> Result<(), PluginError> {
+        first::list_requests(config, into)
     }
 
     fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> {

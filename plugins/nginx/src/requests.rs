@@ -25,6 +25,27 @@ fn received_ms_ago(connection: &ConnectionInfo) -> Option<u64> {
     connection.attributes.value("last-received-ms-ago")?.parse().ok()
 }
 
+/// Milliseconds since nginx last sent something.
+fn sent_ms_ago(connection: &ConnectionInfo) -> Option<u64> {
+    connection.attributes.value("last-sent-ms-ago")?.parse().ok()
+}
+
+/// An answer may take breath (a slow backend, a rate limit), but not longer than this.
+const BREATH_MS: u64 = 1_000;
+
+/// Whether nginx has spoken last and may go on: an answer under way looks like one that has just ended.
+fn may_go_on(connection: &ConnectionInfo) -> bool {
+    is_open(connection) && sent_ms_ago(connection).is_some_and(|ago| ago < BREATH_MS)
+}
+
+/// Those on which the client has said nothing for `ms`, and nginx is still speaking, or has stopped just now.
+pub(crate) fn speaking_for(connections: &[ConnectionInfo], ms: u64) -> Vec<&ConnectionInfo> {
+    let speaks = |connection: &&ConnectionInfo| {
+        may_go_on(connection) && received_ms_ago(connection).is_none_or(|ago| ago >= ms)
+    };
+    connections.iter().filter(speaks).collect()
+}
+
 /// Those that wait for an answer now, and already did `ms` ago: a request that came later is not counted, for on a connection
 /// that is kept alive there may always be one more.
 pub(crate) fn awaiting_for(connections: &[ConnectionInfo], ms: u64) -> Vec<&ConnectionInfo> {
@@ -46,14 +67,18 @@ pub(crate) fn held(connections: &[ConnectionInfo]) -> Vec<&ConnectionInfo> {
         .collect()
 }
 
-/// A connection as an entry of the compilation; none where nothing can be owed on it.
-pub(crate) fn entry(connection: &ConnectionInfo, now_ms: u64) -> Option<RequestStatus> {
+/// A connection as an entry of the compilation; none where nothing can be owed on it. `all_answered`: nginx says that it
+/// has no request under way at all.
+pub(crate) fn entry(connection: &ConnectionInfo, now_ms: u64, all_answered: bool) -> Option<RequestStatus> {
     if !is_open(connection) {
         return None;
     }
     let (state, operation) = match is_awaiting(connection) {
         Some(true) if connection.receive_queue > 0 => (RequestState::Queued, "request not read yet"),
         Some(true) => (RequestState::Running, "request being answered"),
+        Some(false) if !all_answered && may_go_on(connection) => {
+            (RequestState::Running, "being answered, or answered just now")
+        }
         Some(false) => (RequestState::Completed, "kept alive, every request answered"),
         None => (RequestState::Running, "connection; who spoke last is not known"),
     };
@@ -137,16 +162,16 @@ mod tests {
                 ("last-received-ms-ago", "40"),
             ],
         );
-        let entry = entry(&running, 1000).unwrap();
+        let entry = entry(&running, 1000, false).unwrap();
         assert_eq!(
             (entry.state, entry.client.as_str(), entry.started_at_ms),
             (RequestState::Running, "203.0.113.1:77", 960)
         );
         let idle = connection("established", &[("awaiting-answer", "false")]);
-        assert_eq!(super::entry(&idle, 0).unwrap().state, RequestState::Completed);
-        assert_eq!(super::entry(&connection("time-wait", &[]), 0), None);
+        assert_eq!(super::entry(&idle, 0, false).unwrap().state, RequestState::Completed);
+        assert_eq!(super::entry(&connection("time-wait", &[]), 0, false), None);
         assert_eq!(
-            super::entry(&connection("established", &[]), 0).unwrap().state,
+            super::entry(&connection("established", &[]), 0, false).unwrap().state,
             RequestState::Running,
             "unknown is not done"
         );
@@ -154,7 +179,7 @@ mod tests {
             receive_queue: 9,
             ..idle
         };
-        assert_eq!(super::entry(&unread, 0).unwrap().state, RequestState::Queued);
+        assert_eq!(super::entry(&unread, 0, false).unwrap().state, RequestState::Queued);
     }
 
     #[test]
@@ -178,8 +203,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_may_go_on_is_under_way_until_nginx_says_otherwise() {
+        let told = [("awaiting-answer", "false"), ("last-sent-ms-ago", "300"), ("last-received-ms-ago", "900")];
+        let speaking = connection("established", &told);
+        assert_eq!(entry(&speaking, 0, false).unwrap().state, RequestState::Running);
+        assert_eq!(entry(&speaking, 0, true).unwrap().state, RequestState::Completed);
+        let all = [speaking];
+        assert_eq!((speaking_for(&all, 500).len(), speaking_for(&all, 1000).len()), (1, 0));
+    }
+
+    #[test]
     fn every_state_has_an_outcome() {
-        let mut request = entry(&connection("established", &[]), 0).unwrap();
+        let mut request = entry(&connection("established", &[]), 0, false).unwrap();
         let mut outcome = |state| {
             request.state = state;
             disposition(&request).outcome

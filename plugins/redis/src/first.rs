@@ -1,4 +1,4 @@
-//! The first host's side: hold the writes, let the second have every one of them, stop.
+//! The first host's side: hold the writes, let the second have every one of them. How it stops is in `stop`.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,11 @@ use crate::clients::{self, Client};
 use crate::config::Config;
 use crate::info::{Info, Role};
 use crate::memory::{Copy, FORMAT, Memory};
-use crate::probe::machine;
 use crate::process;
 use crate::readiness::{self, Copies};
-use crate::server::{Server, ShutDown, Trouble};
+use crate::server::{Server, Trouble};
 
-/// A hold lasts for the whole step and this much longer. Every call renews it, and [`shut_down`] looks again whether the copies are
+/// A hold lasts for the whole step and this much longer. Every call renews it, and the shut-down looks again whether the copies are
 /// complete, so that a hold which ran out between two calls costs time and no write.
 const HOLD_MARGIN_MS: u64 = 30_000;
 /// The shortest hold, where the host names no deadline.
@@ -32,7 +31,7 @@ pub(crate) fn stop_admitting(call: &Call, config: &Config) -> Result<Step, Plugi
 }
 
 /// A connection to Redis, which begins no write any more.
-fn held(call: &Call, config: &Config) -> Result<Server, Trouble> {
+pub(crate) fn held(call: &Call, config: &Config) -> Result<Server, Trouble> {
     let mut server = Server::connect(config)?;
     server.hold_writes(
         call.deadline_ms()
@@ -139,7 +138,7 @@ fn answers_not_taken(clients: &[Client]) -> Option<Step> {
 }
 
 /// Whether those who may take over have every write up to now; writes must be held. Waits for one acknowledgement at the most.
-fn copies(call: &Call, config: &Config, server: &mut Server, info: &Info) -> Result<Copies, PluginError> {
+pub(crate) fn copies(call: &Call, config: &Config, server: &mut Server, info: &Info) -> Result<Copies, PluginError> {
     let offset = info
         .offset()
         .ok_or_else(|| PluginError::permanent("not-redis", "INFO has no replication offset"))?;
@@ -174,127 +173,6 @@ fn peer_has_everything(call: &Call, config: &Config, info: &Info, offset: u64) -
     theirs.role() == Some(Role::Replica) && is_our_stream && theirs.is_link_up() && theirs.offset() >= Some(offset)
 }
 
-pub(crate) fn shut_down(call: &Call, config: &Config, manner: Manner) -> Result<Step, PluginError> {
-    let memory = Memory::of(call);
-    let mut server = match held(call, config) {
-        Ok(server) => server,
-        Err(Trouble::Gone(_)) => return gone(memory, manner),
-        Err(Trouble::Silent(_)) if memory.shut_down_sent_at_ms.is_some() => {
-            return Ok(Step::working("Redis is saving its data, to shut down", 200));
-        }
-        Err(trouble @ (Trouble::Silent(_) | Trouble::Error(_))) if manner == Manner::Forced => {
-            return stop_by_command(memory, &trouble.describe());
-        }
-        Err(trouble) => return Err(trouble.into()),
-    };
-    let info = server.info()?;
-    let copies = match info.role() {
-        Some(Role::Master) => copies(call, config, &mut server, &info)?,
-        // A replica has nothing of its own to lose.
-        _ => Copies::Complete,
-    };
-    let can_save =
-        info.persistence_failures().is_empty() && machine(config)?.disk.is_none_or(|disk| !disk.is_full(config));
-    let alone = config.others(call.host()).next().is_none();
-    let plan = plan(&copies, manner, can_save && config.save_on_shutdown, alone);
-    carry_out(plan, &mut server, &info, memory)
-}
-
-/// How to shut down: what to send, one after the other until Redis obeys; or what to wait for.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    Send(Vec<&'static [&'static str]>),
-    Wait(String),
-}
-
-const SAVE: &[&str] = &["SAVE", "NOW"];
-/// Gives the replicas Redis' own `shutdown-timeout` to catch up.
-const SAVE_AND_WAIT: &[&str] = &["SAVE"];
-const NO_SAVE: &[&str] = &["NOSAVE", "NOW", "FORCE"];
-/// For a Redis before 7.0, which knows neither `NOW` nor `FORCE`.
-const NO_SAVE_OLD: &[&str] = &["NOSAVE"];
-
-/// Nothing that would lose a write is sent while anything else is possible.
-fn plan(copies: &Copies, manner: Manner, should_save: bool, alone: bool) -> Plan {
-    match (copies, manner) {
-        (Copies::Complete, _) if should_save => Plan::Send(vec![SAVE, NO_SAVE, NO_SAVE_OLD]),
-        (Copies::Complete, _) => Plan::Send(vec![NO_SAVE, NO_SAVE_OLD]),
-        // Nobody has a copy, so the disk is all there is: saving may take the whole call, and is tried whatever it says of itself.
-        (_, Manner::Forced) => Plan::Send(vec![SAVE_AND_WAIT, NO_SAVE, NO_SAVE_OLD]),
-        (Copies::Missing { .. }, Manner::Graceful) if alone => Plan::Send(vec![SAVE_AND_WAIT]),
-        (Copies::Missing { who }, Manner::Graceful) => {
-            Plan::Wait(format!("no complete copy: not connected as a replica is {who}"))
-        }
-        (Copies::Behind { bytes, who }, Manner::Graceful) => {
-            Plan::Wait(format!("the replica {who} lacks {bytes} bytes of writes"))
-        }
-    }
-}
-
-fn carry_out(plan: Plan, server: &mut Server, info: &Info, memory: Memory) -> Result<Step, PluginError> {
-    let commands = match plan {
-        Plan::Wait(blocker) => return Ok(Step::working(blocker, 100)),
-        Plan::Send(commands) => commands,
-    };
-    let keeps_a_log = info.flag("aof_enabled") && info.persistence_failures().is_empty();
-    let mut refusals = Vec::new();
-    for arguments in commands {
-        let saves = arguments.contains(&"SAVE");
-        let copy = if saves || keeps_a_log {
-            Copy::Own
-        } else {
-            Copy::LeftWithoutSaving
-        };
-        let memory = Memory {
-            copy,
-            shut_down_sent_at_ms: Some(clock::now_ms()),
-            ..memory.clone()
-        };
-        match server.shut_down(arguments)? {
-            ShutDown::Begun => return Ok(process::until_gone().keep(FORMAT, &memory)),
-            ShutDown::Refused(message) => {
-                let line = format!("SHUTDOWN {} was refused: {message}", arguments.join(" "));
-                log::write(log::Level::Warn, &line, &Vec::new());
-                refusals.push(line);
-            }
-        }
-    }
-    Err(PluginError::retryable("redis-stays-up", refusals.join("; ")))
-}
-
-/// Nothing listens; where the operator said how to see the process, it must be gone too.
-fn gone(memory: Memory, manner: Manner) -> Result<Step, PluginError> {
-    match process::runs()? {
-        Some(true) if manner == Manner::Forced => {
-            stop_by_command(memory, "nothing listens, and its process is still there")
-        }
-        Some(true) => Ok(Step::working("Redis' process has not ended yet", 50)),
-        Some(false) | None => Ok(Step::done().keep(
-            FORMAT,
-            &Memory {
-                shut_down_sent_at_ms: None,
-                ..memory
-            },
-        )),
-    }
-}
-
-/// The last means: the operator's own command, for a Redis that doesn't listen to anybody.
-fn stop_by_command(memory: Memory, why: &str) -> Result<Step, PluginError> {
-    log::write(
-        log::Level::Warn,
-        "Redis is stopped by the operator's command",
-        &Attributes::new().with("because", why),
-    );
-    process::run("stop", &Attributes::new())?;
-    let memory = Memory {
-        copy: Copy::LeftWithoutSaving,
-        shut_down_sent_at_ms: Some(clock::now_ms()),
-        ..memory
-    };
-    Ok(process::until_gone().keep(FORMAT, &memory))
-}
-
 pub(crate) fn resume(call: &Call, config: &Config) -> Result<Step, PluginError> {
     let memory = Memory::of(call);
     match Server::connect(config) {
@@ -311,55 +189,5 @@ pub(crate) fn resume(call: &Call, config: &Config) -> Result<Step, PluginError> 
         }
         Err(Trouble::Gone(_)) => process::start_as_master(config, &memory),
         Err(trouble) => Err(trouble.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn missing() -> Copies {
-        Copies::Missing { who: "b".into() }
-    }
-
-    fn behind() -> Copies {
-        Copies::Behind {
-            bytes: 1,
-            who: "b".into(),
-        }
-    }
-
-    #[test]
-    fn with_a_complete_copy_it_stops_saving_where_it_can() {
-        for manner in [Manner::Graceful, Manner::Forced] {
-            assert_eq!(
-                plan(&Copies::Complete, manner, true, false),
-                Plan::Send(vec![SAVE, NO_SAVE, NO_SAVE_OLD])
-            );
-            assert_eq!(
-                plan(&Copies::Complete, manner, false, false),
-                Plan::Send(vec![NO_SAVE, NO_SAVE_OLD])
-            );
-        }
-    }
-
-    #[test]
-    fn gracefully_it_never_stops_with_a_write_that_only_it_has() {
-        assert!(matches!(plan(&missing(), Manner::Graceful, true, false), Plan::Wait(_)));
-        assert!(matches!(plan(&behind(), Manner::Graceful, true, false), Plan::Wait(_)));
-        assert_eq!(
-            plan(&missing(), Manner::Graceful, true, true),
-            Plan::Send(vec![SAVE_AND_WAIT])
-        );
-    }
-
-    #[test]
-    fn forced_it_saves_before_it_lets_go() {
-        for copies in [missing(), behind()] {
-            let Plan::Send(commands) = plan(&copies, Manner::Forced, false, false) else {
-                panic!("it must stop")
-            };
-            assert_eq!(commands[0], SAVE_AND_WAIT, "even a disk that looks broken is tried");
-        }
     }
 }

@@ -5,7 +5,7 @@
 //! when its copy was complete at some time since its process started.
 //!
 //! Pure, and tested on any machine: `resp`, `info`, `clients`, `disk`, `memory`, `findings`, `readiness`, `dispositions`. `server` speaks to Redis,
-//! `process` starts it and sees it end; `probe`, `first` and `second` are the calls of the host.
+//! `process` starts it and sees it end; `probe`, `first`, `stop` and `second` are the calls of the host.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod clients;
@@ -22,6 +22,7 @@ mod readiness;
 mod resp;
 mod second;
 mod server;
+mod stop;
 
 use understudy_plugin::prelude::*;
 
@@ -69,7 +70,7 @@ impl Drain for Redis {
     }
 
     fn shut_down(call: &Call, config: &config::Config, manner: Manner) -> Result<Step, PluginError> {
-        first::shut_down(call, config, manner)
+        stop::shut_down(call, config, manner)
     }
 
     fn resume(call: &Call, config: &config::Config) -> Result<Step, PluginError> {

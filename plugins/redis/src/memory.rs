@@ -28,7 +28,7 @@ pub(crate) enum Copy {
     Own,
     /// What a replica happened to have on disk.
     OfAReplica,
-    /// It was shut down without saving, when a replica had everything.
+    /// It was shut down without saving: a replica had everything, or the disk was broken and nothing else was possible.
     LeftWithoutSaving,
 }
 
@@ -42,9 +42,7 @@ impl Memory {
         match self.copy {
             Copy::Own => None,
             Copy::OfAReplica => Some("Redis stopped while it was a replica: what it has on disk may be old"),
-            Copy::LeftWithoutSaving => Some(
-                "Redis was shut down without saving, when another host had every write: what it has on disk is old",
-            ),
+            Copy::LeftWithoutSaving => Some("Redis was shut down without saving: what it has on disk is old"),
         }
     }
 }

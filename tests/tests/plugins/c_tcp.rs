@@ -34,7 +34,12 @@ async fn side(bed: &Bed, port: u16, json: &str) -> Side {
     let mut target = Target::new(ServiceName::new("echo").unwrap(), "tcp", HostName::new("a").unwrap());
     target.config = json.to_owned();
     target.granted = ["endpoint:server".parse().unwrap()].into();
-    target.endpoints.insert("server".to_owned(), Endpoint::Tcp { address: format!("127.0.0.1:{port}") });
+    target.endpoints.insert(
+        "server".to_owned(),
+        Endpoint::Tcp {
+            address: format!("127.0.0.1:{port}"),
+        },
+    );
     Side::new(bed.plugin("c-tcp").await, target)
 }
 
@@ -42,13 +47,20 @@ async fn side(bed: &Bed, port: u16, json: &str) -> Side {
 async fn an_answer_is_asked_for_and_looked_at() {
     let bed = Bed::new();
     let port = server(b"220 hello\r\n", b"+PONG\r\n");
-    for json in ["{}", r#"{"expect": "220 "}"#, r#"{ "send" : "PING\r\n", "expect": "+PONG\u000d", "timeout-ms": 1500 }"#] {
+    for json in [
+        "{}",
+        r#"{"expect": "220 "}"#,
+        r#"{ "send" : "PING\r\n", "expect": "+PONG\u000d", "timeout-ms": 1500 }"#,
+    ] {
         let report = side(&bed, port, json).await.check(Expectation::Serving).await;
         assert_eq!(report.verdict, Verdict::Healthy, "{json}: {report:?}");
     }
     let mut wrong = side(&bed, port, r#"{"send": "PING\r\n", "expect": "OK", "timeout-ms": 300}"#).await;
     let report = wrong.check(Expectation::Serving).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["tcp-wrong-answer"]));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["tcp-wrong-answer"])
+    );
     assert_eq!(value(&report.faults[0].evidence, "answer"), Some("220 hello..+PONG.."));
 }
 
@@ -57,7 +69,10 @@ async fn one_that_is_gone_or_silent_fails_unless_it_should_be_down() {
     let bed = Bed::new();
     let mut gone = side(&bed, free_port(), "{}").await;
     let report = gone.check(Expectation::Serving).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["tcp-unreachable"]));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["tcp-unreachable"])
+    );
     assert_eq!(gone.check(Expectation::Down).await.verdict, Verdict::Healthy);
     let mut silent = side(&bed, server(b"", b"x"), r#"{"expect": "hello", "timeout-ms": 200}"#).await;
     let report = silent.check(Expectation::Serving).await;
@@ -78,7 +93,11 @@ async fn a_wrong_configuration_names_its_place() {
         ("[]", ""),
     ] {
         let found = plugin.check_config(json).await.unwrap();
-        assert_eq!(found.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), [path], "{json}");
+        assert_eq!(
+            found.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(),
+            [path],
+            "{json}"
+        );
     }
     assert_eq!(plugin.check_config("{}").await.unwrap(), []);
 }

@@ -23,7 +23,12 @@ struct Nginx {
 
 impl Nginx {
     fn new(bed: &Bed, name: &str, port: u16, backend: u16) -> Self {
-        let nginx = Self { port, status_port: free_port(), folder: bed.path(name), backend };
+        let nginx = Self {
+            port,
+            status_port: free_port(),
+            folder: bed.path(name),
+            backend,
+        };
         std::fs::create_dir_all(nginx.folder.join("logs")).unwrap();
         std::fs::write(nginx.folder.join("index.html"), "hello\n").unwrap();
         nginx.write("");
@@ -32,7 +37,12 @@ impl Nginx {
 
     /// Its configuration, with `more` in the service's part.
     fn write(&self, more: &str) {
-        let Self { port, status_port, folder, backend } = self;
+        let Self {
+            port,
+            status_port,
+            folder,
+            backend,
+        } = self;
         let folder = folder.display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
@@ -50,7 +60,12 @@ impl Nginx {
 
     fn argv(&self, more: &[&str]) -> Vec<String> {
         let error_log = folder_file(&self.folder, "logs/start.log");
-        let mut argv = vec![program("nginx", "nginx-light"), "-e".to_owned(), error_log, "-c".to_owned()];
+        let mut argv = vec![
+            program("nginx", "nginx-light"),
+            "-e".to_owned(),
+            error_log,
+            "-c".to_owned(),
+        ];
         argv.push(folder_file(&self.folder, "nginx.conf"));
         argv.extend(more.iter().map(|word| (*word).to_owned()));
         argv
@@ -67,10 +82,19 @@ impl Nginx {
     fn target(&self, host: &str, json: &str) -> Target {
         let mut target = Target::new(ServiceName::new("web").unwrap(), "nginx", HostName::new(host).unwrap());
         target.config = json.to_owned();
-        let rights = ["endpoint:server", "endpoint:status", "command:test", "command:start", "command:quit", "command:stop"];
+        let rights = [
+            "endpoint:server",
+            "endpoint:status",
+            "command:test",
+            "command:start",
+            "command:quit",
+            "command:stop",
+        ];
         let rights = rights.into_iter().chain(["command:status", "system", "sockets"]);
         target.granted = rights.map(|right| right.parse().unwrap()).collect();
-        let tcp = |port: u16| Endpoint::Tcp { address: format!("127.0.0.1:{port}") };
+        let tcp = |port: u16| Endpoint::Tcp {
+            address: format!("127.0.0.1:{port}"),
+        };
         target.endpoints.insert("server".to_owned(), tcp(self.port));
         target.endpoints.insert("status".to_owned(), tcp(self.status_port));
         for (name, words, changes) in [
@@ -79,10 +103,14 @@ impl Nginx {
             ("quit", &["-s", "quit"][..], true),
             ("stop", &["-s", "stop"][..], true),
         ] {
-            target.commands.insert(name.to_owned(), command(self.argv(words), changes));
+            target
+                .commands
+                .insert(name.to_owned(), command(self.argv(words), changes));
         }
         let is_alive = "grep -q '^State:.[^ZX]' \"/proc/$(cat \"$0\")/status\"";
-        let status = ["/bin/sh", "-c", is_alive, &folder_file(&self.folder, "pid")].map(str::to_owned).to_vec();
+        let status = ["/bin/sh", "-c", is_alive, &folder_file(&self.folder, "pid")]
+            .map(str::to_owned)
+            .to_vec();
         target.commands.insert("status".to_owned(), command(status, false));
         target.disks = vec![self.folder.clone()];
         target.ports = vec![self.port];
@@ -152,12 +180,18 @@ async fn slow_requests_end_before_it_is_gone_and_the_second_serves() {
     first.stop_admitting().await;
     let requests = first.list_requests().await;
     let count = |state| requests.iter().filter(|request| request.state == state).count();
-    assert_eq!((count(RequestState::Running), count(RequestState::Completed)), (5, 1), "{requests:?}");
+    assert_eq!(
+        (count(RequestState::Running), count(RequestState::Completed)),
+        (5, 1),
+        "{requests:?}"
+    );
     let idle_address = idle.local_addr().unwrap().to_string();
     let kept = requests.iter().find(|request| request.client == idle_address).unwrap();
     assert_eq!(kept.state, RequestState::Completed);
 
-    let Status::Working { remaining, blocker, .. } = first.settle_once().await else { panic!("requests are under way") };
+    let Status::Working { remaining, blocker, .. } = first.settle_once().await else {
+        panic!("requests are under way")
+    };
     assert_eq!(remaining, Some(5));
     assert!(blocker.unwrap().contains("127.0.0.1:"), "the blocker is a client");
     assert_eq!(first.observe().await, ServerState::Serving);
@@ -219,10 +253,16 @@ async fn forced_it_ends_at_once_and_can_come_back() {
     let slow = get(a.port, "/slow");
     std::thread::sleep(Duration::from_millis(200));
     let status = side.shut_down_once(Manner::Graceful).await.unwrap();
-    let Status::Working { blocker, remaining, .. } = status else { panic!("a request is under way") };
+    let Status::Working { blocker, remaining, .. } = status else {
+        panic!("a request is under way")
+    };
     assert!(blocker.unwrap().contains("127.0.0.1:"), "the blocker is a client");
     assert_eq!(remaining, Some(1));
-    assert_eq!(side.observe().await, ServerState::StandingBy, "it runs, and takes no connections");
+    assert_eq!(
+        side.observe().await,
+        ServerState::StandingBy,
+        "it runs, and takes no connections"
+    );
     side.shut_down(Manner::Forced).await;
     assert_eq!(slow.join().unwrap(), "", "it was cut");
     assert_eq!(side.observe().await, ServerState::Stopped);
@@ -239,22 +279,41 @@ async fn the_probe_tells_health_from_errors_and_from_absence() {
     a.start();
     let report = side.check(Expectation::Serving).await;
     assert_eq!(report.verdict, Verdict::Healthy, "{report:?}");
-    assert!(report.readings.iter().any(|reading| reading.key == "nginx.connections" && reading.value >= 1.0));
-    assert_eq!(codes(&side.check(Expectation::StandingBy).await), ["nginx-role-wrong"], "only one host's may run");
+    assert!(
+        report
+            .readings
+            .iter()
+            .any(|reading| reading.key == "nginx.connections" && reading.value >= 1.0)
+    );
+    assert_eq!(
+        codes(&side.check(Expectation::StandingBy).await),
+        ["nginx-role-wrong"],
+        "only one host's may run"
+    );
 
     // In exclusive mode a standby is stopped.
     side.stand_by().await;
     assert_eq!(side.observe().await, ServerState::Stopped);
     a.write("return 503;");
     a.start();
-    assert_eq!(side.check(Expectation::Serving).await.verdict, Verdict::Impaired, "once is not yet a failure");
+    assert_eq!(
+        side.check(Expectation::Serving).await.verdict,
+        Verdict::Impaired,
+        "once is not yet a failure"
+    );
     let report = side.check(Expectation::Serving).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["nginx-unhealthy"]));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["nginx-unhealthy"])
+    );
     assert_eq!(value(&report.faults[0].evidence, "http-status"), Some("503"));
 
     side.shut_down(Manner::Graceful).await;
     let report = side.check(Expectation::Serving).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["nginx-unreachable"]));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["nginx-unreachable"])
+    );
     assert_eq!(side.check(Expectation::StandingBy).await.verdict, Verdict::Healthy);
     assert_eq!(side.check(Expectation::Down).await.verdict, Verdict::Healthy);
 }
@@ -266,16 +325,27 @@ async fn a_broken_configuration_or_a_full_disk_can_not_take_over() {
     let mut side = b.side(&bed, "b", "{}").await;
     b.write("nonsense on;");
     let report = side.check(Expectation::StandingBy).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["nginx-config-broken"]));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["nginx-config-broken"])
+    );
     assert!(value(&report.faults[0].evidence, "test").unwrap().contains("nonsense"));
     assert_eq!(side.refusal(&fault("x")).await.as_deref(), Some("config-broken"));
     b.write("");
     assert_eq!(side.refusal(&fault("x")).await, None);
 
     // A bound that no disk meets stands for a full one.
-    let mut full = b.side(&bed, "b", r#"{"min-disk-free-bytes": 1000000000000000000}"#).await;
+    let mut full = b
+        .side(&bed, "b", r#"{"min-disk-free-bytes": 1000000000000000000}"#)
+        .await;
     assert_eq!(full.refusal(&fault("x")).await.as_deref(), Some("disk-full"));
     let report = full.check(Expectation::Down).await;
-    assert_eq!((report.verdict, codes(&report)), (Verdict::Failing, vec!["nginx-disk-full"]));
-    assert_eq!((report.faults[0].kind, report.faults[0].severity), (FaultKind::Storage, Severity::ShutdownRequired));
+    assert_eq!(
+        (report.verdict, codes(&report)),
+        (Verdict::Failing, vec!["nginx-disk-full"])
+    );
+    assert_eq!(
+        (report.faults[0].kind, report.faults[0].severity),
+        (FaultKind::Storage, Severity::ShutdownRequired)
+    );
 }

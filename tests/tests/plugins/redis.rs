@@ -167,7 +167,9 @@ impl Pair {
         let (a, b) = (Redis::new(&bed, "a", extra), Redis::new(&bed, "b", extra));
         a.start(&[]);
         b.start(&["--replicaof", "127.0.0.1", &a.port.to_string()]);
-        until("the replica is linked", || b.is_linked() && a.cli(&["INFO", "replication"]).contains("state=online"));
+        until("the replica is linked", || {
+            b.is_linked() && a.cli(&["INFO", "replication"]).contains("state=online")
+        });
         let addresses = [("a", a.port), ("b", b.port)];
         let plugin = bed.plugin("redis").await;
         let first = Side::new(plugin.clone(), target(&a, "a", &addresses, more));

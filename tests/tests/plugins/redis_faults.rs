@@ -104,3 +104,26 @@ async fn a_full_disk_is_seen_before_the_save_fails_and_until_it_is_cured() {
     );
     assert_eq!(pair.second.refusal(&fault("x")).await.as_deref(), Some("disk-full"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_must_stay_down_is_stopped_whoever_started_it() {
+    let mut pair = Pair::new("", r#", "min-disk-free-bytes": 0, "save-on-shutdown": false"#).await;
+    pair.a.cli(&["SET", "k", "1"]);
+    pair.first.stop_admitting().await;
+    pair.first.settle().await;
+    pair.first.shut_down(Manner::Graceful).await;
+    pair.second.take_over().await;
+
+    pair.a.start(&[]);
+    pair.a.cli(&["SET", "k", "of the wrong one"]);
+    assert_eq!(pair.first.observe().await, ServerState::Serving);
+    pair.first.expected = Expectation::Down;
+    pair.first.shut_down(Manner::Graceful).await;
+    assert_eq!(pair.first.observe().await, ServerState::Stopped);
+    let error = pair.first.take_over_once().await.unwrap_err();
+    assert_eq!(
+        error.code, "copy-on-disk-is-old",
+        "saving what is old did not make it new"
+    );
+    assert_eq!(pair.b.cli(&["GET", "k"]).trim(), "1");
+}

@@ -17,6 +17,8 @@ pub(crate) struct Side {
     pub(crate) target: Arc<Target>,
     pub(crate) attributes: Vec<(String, String)>,
     pub(crate) term: u64,
+    /// What the host expects of the server in the calls of a drain.
+    pub(crate) expected: Expectation,
     /// What the drain asked to keep.
     pub(crate) state: Option<SavedState>,
     /// What the probe asked to keep.
@@ -37,6 +39,7 @@ impl Side {
             target,
             attributes: Vec::new(),
             term: 1,
+            expected: Expectation::Serving,
             state: None,
             probe_state: None,
             attempt: 1,
@@ -72,7 +75,7 @@ impl Side {
     where
         F: Future<Output = Result<Step, CallFailure>>,
     {
-        let context = self.context(Expectation::Serving, self.state.clone());
+        let context = self.context(self.expected, self.state.clone());
         match call(self.plugin.clone(), self.target.clone(), context).await {
             Ok(step) => {
                 self.state = step.state;
