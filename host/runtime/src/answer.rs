@@ -31,7 +31,10 @@ pub(crate) fn report(report: Report) -> Result<Report, CallFailure> {
 }
 
 pub(crate) fn step(step: Step) -> Result<Step, CallFailure> {
-    if let Status::Working { blocker: Some(blocker), .. } = &step.status {
+    if let Status::Working {
+        blocker: Some(blocker), ..
+    } = &step.status
+    {
         bound("blocker", blocker.len(), LONGEST_TEXT)?;
     }
     state(&step.state)?;
@@ -39,7 +42,11 @@ pub(crate) fn step(step: Step) -> Result<Step, CallFailure> {
 }
 
 pub(crate) fn assessment(assessment: Assessment) -> Result<Assessment, CallFailure> {
-    if let Assessment::Cannot { refusal, attributes: pairs } = &assessment {
+    if let Assessment::Cannot {
+        refusal,
+        attributes: pairs,
+    } = &assessment
+    {
         code("refusal", &refusal.code)?;
         bound("refusal's message", refusal.message.len(), LONGEST_TEXT)?;
         attributes(pairs)?;
@@ -52,11 +59,21 @@ pub(crate) fn request(request: &RequestStatus) -> Result<(), String> {
     if request.id.is_empty() || request.id.len() > LONGEST_REQUEST_ID {
         return Err(format!("a request's id must have 1 to {LONGEST_REQUEST_ID} bytes"));
     }
-    if request.resume.as_ref().is_some_and(|resume| resume.len() > LARGEST_BLOB) {
-        return Err(format!("request {}: resume is larger than {LARGEST_BLOB} bytes", request.id));
+    if request
+        .resume
+        .as_ref()
+        .is_some_and(|resume| resume.len() > LARGEST_BLOB)
+    {
+        return Err(format!(
+            "request {}: resume is larger than {LARGEST_BLOB} bytes",
+            request.id
+        ));
     }
     if request.operation.len() > LONGEST_TEXT || request.client.len() > LONGEST_TEXT {
-        return Err(format!("request {}: client and operation may have {LONGEST_TEXT} bytes each", request.id));
+        return Err(format!(
+            "request {}: client and operation may have {LONGEST_TEXT} bytes each",
+            request.id
+        ));
     }
     attributes(&request.attributes).map_err(|failure| format!("request {}: {failure}", request.id))
 }
@@ -67,7 +84,10 @@ pub(crate) fn disposition(disposition: &Disposition) -> Result<(), String> {
         return Err(format!("a disposition's id must have 1 to {LONGEST_REQUEST_ID} bytes"));
     }
     if disposition.message.len() > LONGEST_TEXT {
-        return Err(format!("disposition {}: the message may have {LONGEST_TEXT} bytes", disposition.id));
+        return Err(format!(
+            "disposition {}: the message may have {LONGEST_TEXT} bytes",
+            disposition.id
+        ));
     }
     Ok(())
 }
@@ -77,13 +97,14 @@ pub(crate) fn code(of: &str, code: &str) -> Result<(), CallFailure> {
     if is_kebab_case(code) {
         return Ok(());
     }
-    invalid(&format!("{:?} is no {of}'s code: use kebab-case, at most {LONGEST_CODE} characters", clip(code)))
+    invalid(&format!(
+        "{:?} is no {of}'s code: use kebab-case, at most {LONGEST_CODE} characters",
+        clip(code)
+    ))
 }
 
 pub(crate) fn is_kebab_case(text: &str) -> bool {
-    let good_part = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let good_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     text.len() <= LONGEST_CODE && text.split('-').all(good_part)
 }
 
@@ -100,14 +121,21 @@ pub(crate) fn attributes(attributes: &[(String, String)]) -> Result<(), CallFail
 }
 
 fn state(state: &Option<SavedState>) -> Result<(), CallFailure> {
-    bound("saved state", state.as_ref().map_or(0, |state| state.data.len()), LARGEST_BLOB)
+    bound(
+        "saved state",
+        state.as_ref().map_or(0, |state| state.data.len()),
+        LARGEST_BLOB,
+    )
 }
 
 fn bound(what: &str, size: usize, limit: usize) -> Result<(), CallFailure> {
     if size <= limit {
         return Ok(());
     }
-    Err(CallFailure::AnswerTooLarge { what: what.to_owned(), limit })
+    Err(CallFailure::AnswerTooLarge {
+        what: what.to_owned(),
+        limit,
+    })
 }
 
 fn invalid<T>(what: &str) -> Result<T, CallFailure> {
@@ -139,13 +167,21 @@ mod tests {
     use crate::call::Reading;
 
     fn empty(verdict: Verdict) -> Report {
-        Report { verdict, faults: Vec::new(), readings: Vec::new(), state: None }
+        Report {
+            verdict,
+            faults: Vec::new(),
+            readings: Vec::new(),
+            state: None,
+        }
     }
 
     #[test]
     fn failing_needs_a_fault() {
         assert!(report(empty(Verdict::Healthy)).is_ok());
-        assert!(matches!(report(empty(Verdict::Failing)), Err(CallFailure::Invalid { .. })));
+        assert!(matches!(
+            report(empty(Verdict::Failing)),
+            Err(CallFailure::Invalid { .. })
+        ));
     }
 
     #[test]
@@ -163,9 +199,15 @@ mod tests {
     #[test]
     fn saved_state_is_bounded() {
         let mut answer = empty(Verdict::Healthy);
-        answer.state = Some(SavedState { format: 1, data: vec![0; LARGEST_BLOB] });
+        answer.state = Some(SavedState {
+            format: 1,
+            data: vec![0; LARGEST_BLOB],
+        });
         assert!(report(answer.clone()).is_ok());
-        answer.state = Some(SavedState { format: 1, data: vec![0; LARGEST_BLOB + 1] });
+        answer.state = Some(SavedState {
+            format: 1,
+            data: vec![0; LARGEST_BLOB + 1],
+        });
         assert!(matches!(report(answer), Err(CallFailure::AnswerTooLarge { .. })));
     }
 

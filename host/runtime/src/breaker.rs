@@ -33,8 +33,12 @@ impl Breaker {
     /// Whether a call may run now; if not, when to ask again. `trial` is how long a trial may take before
     /// the next is let through.
     pub(crate) fn admit(&mut self, now: Instant, trial: Duration) -> Result<(), Duration> {
-        let Some(open_until) = self.open_until else { return Ok(()) };
-        let closed_until = self.trial_until.map_or(open_until, |trial_until| trial_until.max(open_until));
+        let Some(open_until) = self.open_until else {
+            return Ok(());
+        };
+        let closed_until = self
+            .trial_until
+            .map_or(open_until, |trial_until| trial_until.max(open_until));
         if now < closed_until {
             return Err(closed_until - now);
         }
@@ -62,7 +66,10 @@ impl Breaker {
 
     pub(crate) fn state(&self, now: Instant) -> BreakerState {
         let retry_in = self.open_until.and_then(|until| until.checked_duration_since(now));
-        BreakerState { failures: self.failures, retry_in: retry_in.filter(|left| !left.is_zero()) }
+        BreakerState {
+            failures: self.failures,
+            retry_in: retry_in.filter(|left| !left.is_zero()),
+        }
     }
 }
 
@@ -73,8 +80,11 @@ const MOST_DOUBLINGS: u32 = 30;
 mod tests {
     use super::*;
 
-    const POLICY: BreakerPolicy =
-        BreakerPolicy { failures: 3, first: Duration::from_secs(5), longest: Duration::from_secs(15) };
+    const POLICY: BreakerPolicy = BreakerPolicy {
+        failures: 3,
+        first: Duration::from_secs(5),
+        longest: Duration::from_secs(15),
+    };
     const TRIAL: Duration = Duration::from_secs(1);
 
     fn at(start: Instant, seconds: u64) -> Instant {
@@ -94,9 +104,17 @@ mod tests {
 
         assert_eq!(breaker.admit(at(start, 5), TRIAL), Ok(()));
         breaker.failed(at(start, 5), &POLICY);
-        assert_eq!(breaker.admit(at(start, 6), TRIAL), Err(Duration::from_secs(9)), "doubled to ten");
+        assert_eq!(
+            breaker.admit(at(start, 6), TRIAL),
+            Err(Duration::from_secs(9)),
+            "doubled to ten"
+        );
         breaker.failed(at(start, 20), &POLICY);
-        assert_eq!(breaker.admit(at(start, 20), TRIAL), Err(Duration::from_secs(15)), "bounded");
+        assert_eq!(
+            breaker.admit(at(start, 20), TRIAL),
+            Err(Duration::from_secs(15)),
+            "bounded"
+        );
     }
 
     #[test]
@@ -107,8 +125,16 @@ mod tests {
             breaker.failed(start, &POLICY);
         }
         assert_eq!(breaker.admit(at(start, 5), TRIAL), Ok(()));
-        assert_eq!(breaker.admit(at(start, 5), TRIAL), Err(TRIAL), "the first trial still runs");
-        assert_eq!(breaker.admit(at(start, 6), TRIAL), Ok(()), "a lost trial does not close it for ever");
+        assert_eq!(
+            breaker.admit(at(start, 5), TRIAL),
+            Err(TRIAL),
+            "the first trial still runs"
+        );
+        assert_eq!(
+            breaker.admit(at(start, 6), TRIAL),
+            Ok(()),
+            "a lost trial does not close it for ever"
+        );
         breaker.undecided();
         assert_eq!(breaker.admit(at(start, 6), TRIAL), Ok(()));
     }
@@ -121,6 +147,12 @@ mod tests {
         breaker.failed(start, &POLICY);
         breaker.succeeded();
         breaker.failed(start, &POLICY);
-        assert_eq!(breaker.state(start), BreakerState { failures: 1, retry_in: None });
+        assert_eq!(
+            breaker.state(start),
+            BreakerState {
+                failures: 1,
+                retry_in: None
+            }
+        );
     }
 }

@@ -33,16 +33,29 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn open(directory: &Path) -> Result<Self, CacheError> {
-        let failed = |source| CacheError::Make { path: directory.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        let failed = |source| CacheError::Make {
+            path: directory.to_owned(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(failed)?;
         let metadata = fs::metadata(directory).map_err(failed)?;
         if metadata.mode() & 0o077 != 0 {
-            return Err(CacheError::NotPrivate { path: directory.to_owned() });
+            return Err(CacheError::NotPrivate {
+                path: directory.to_owned(),
+            });
         }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(CacheError::NotOurs { path: directory.to_owned() });
+            return Err(CacheError::NotOurs {
+                path: directory.to_owned(),
+            });
         }
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
     }
 
     /// The compiled component, if a whole entry is there. A damaged one is removed.
@@ -76,7 +89,8 @@ impl Cache {
     }
 
     fn path(&self, engine: &Engine, component: &Digest) -> PathBuf {
-        self.directory.join(format!("{component}-{:016x}.cwasm", engine_hash(engine)))
+        self.directory
+            .join(format!("{component}-{:016x}.cwasm", engine_hash(engine)))
     }
 }
 

@@ -37,7 +37,9 @@ impl FromStr for Ask {
     type Err = BadAsk;
 
     fn from_str(text: &str) -> Result<Self, BadAsk> {
-        let bad = || BadAsk { text: text.chars().take(80).collect() };
+        let bad = || BadAsk {
+            text: text.chars().take(80).collect(),
+        };
         let named = |name: &str| if is_name(name) { Ok(name.to_owned()) } else { Err(bad()) };
         match text.split_once(':') {
             Some(("endpoint", name)) => named(name).map(Ask::Endpoint),
@@ -111,14 +113,19 @@ impl Rights {
     }
 
     pub(crate) fn check(&self, ask: &Ask) -> Result<(), Denial> {
-        let Some(service) = &self.service else { return Err(Denial::AtInstall(ask.clone())) };
+        let Some(service) = &self.service else {
+            return Err(Denial::AtInstall(ask.clone()));
+        };
         if !self.asked.contains(ask) {
             return Err(Denial::NotAsked(ask.clone()));
         }
         if !self.granted.contains(ask) {
             let mut wanted = self.granted.clone();
             wanted.insert(ask.clone());
-            return Err(Denial::NotGranted { ask: ask.clone(), line: grant_line(service, &self.plugin, &wanted) });
+            return Err(Denial::NotGranted {
+                ask: ask.clone(),
+                line: grant_line(service, &self.plugin, &wanted),
+            });
         }
         Ok(())
     }
@@ -126,7 +133,10 @@ impl Rights {
     /// The denial of something granted that nobody declared.
     pub(crate) fn not_declared(&self, ask: &Ask) -> Denial {
         let service = self.service.as_deref().unwrap_or_default();
-        Denial::NotDeclared { ask: ask.clone(), line: declare_line(service, &self.plugin, ask) }
+        Denial::NotDeclared {
+            ask: ask.clone(),
+            line: declare_line(service, &self.plugin, ask),
+        }
     }
 }
 
@@ -134,7 +144,10 @@ impl Rights {
 /// configuration spells a grant.
 pub fn grant_line(service: &str, plugin: &str, granted: &BTreeSet<Ask>) -> String {
     let list: Vec<String> = granted.iter().map(|ask| format!("\"{ask}\"")).collect();
-    format!("service \"{service}\", in the [[service.plugin]] of {plugin}: grant = [{}]", list.join(", "))
+    format!(
+        "service \"{service}\", in the [[service.plugin]] of {plugin}: grant = [{}]",
+        list.join(", ")
+    )
 }
 
 /// The line that declares what a grant names. The one place that knows how the configuration spells it.
@@ -167,29 +180,59 @@ mod tests {
 
     #[test]
     fn an_ask_reads_as_it_is_written() {
-        for text in ["endpoint:admin", "command:reload", "secret:password", "sockets", "system"] {
+        for text in [
+            "endpoint:admin",
+            "command:reload",
+            "secret:password",
+            "sockets",
+            "system",
+        ] {
             assert_eq!(text.parse::<Ask>().unwrap().to_string(), text);
         }
-        for bad in ["", "endpoint", "endpoint:", "endpoint:A", "endpoint:a b", "file:/etc", "system:x", "command:a/b"] {
+        for bad in [
+            "",
+            "endpoint",
+            "endpoint:",
+            "endpoint:A",
+            "endpoint:a b",
+            "file:/etc",
+            "system:x",
+            "command:a/b",
+        ] {
             assert!(bad.parse::<Ask>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_right_is_asked_and_granted() {
-        let rights =
-            Rights::new("redis", "cache", &asks(&["endpoint:admin", "system"]), &asks(&["system", "command:reload"]));
+        let rights = Rights::new(
+            "redis",
+            "cache",
+            &asks(&["endpoint:admin", "system"]),
+            &asks(&["system", "command:reload"]),
+        );
         assert_eq!(rights.check(&Ask::System), Ok(()));
         let reload = Ask::Command("reload".into());
-        assert_eq!(rights.check(&reload), Err(Denial::NotAsked(reload)), "granted, but never asked for");
+        assert_eq!(
+            rights.check(&reload),
+            Err(Denial::NotAsked(reload)),
+            "granted, but never asked for"
+        );
         assert!(matches!(rights.check(&Ask::Sockets), Err(Denial::NotAsked(_))));
     }
 
     #[test]
     fn a_denial_says_the_whole_line() {
-        let rights = Rights::new("redis", "cache", &asks(&["endpoint:admin", "system"]), &asks(&["system"]));
+        let rights = Rights::new(
+            "redis",
+            "cache",
+            &asks(&["endpoint:admin", "system"]),
+            &asks(&["system"]),
+        );
         let admin = Ask::Endpoint("admin".into());
-        let Err(Denial::NotGranted { line, .. }) = rights.check(&admin) else { panic!("it was granted") };
+        let Err(Denial::NotGranted { line, .. }) = rights.check(&admin) else {
+            panic!("it was granted")
+        };
         assert_eq!(
             line,
             "service \"cache\", in the [[service.plugin]] of redis: grant = [\"endpoint:admin\", \"system\"]"
@@ -198,6 +241,9 @@ mod tests {
 
     #[test]
     fn nothing_is_granted_at_install() {
-        assert_eq!(Rights::nothing().check(&Ask::System), Err(Denial::AtInstall(Ask::System)));
+        assert_eq!(
+            Rights::nothing().check(&Ask::System),
+            Err(Denial::AtInstall(Ask::System))
+        );
     }
 }

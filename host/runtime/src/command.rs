@@ -97,18 +97,24 @@ impl CommandSpec {
     pub fn check(&self) -> Result<(), BadCommand> {
         let program = self.argv.first().ok_or(BadCommand::NoProgram)?;
         if !program.starts_with('/') || program.contains('{') {
-            return Err(BadCommand::NotAbsolute { program: program.clone() });
+            return Err(BadCommand::NotAbsolute {
+                program: program.clone(),
+            });
         }
         let mut used = BTreeSet::new();
         for argument in &self.argv {
-            for piece in pieces(argument).ok_or_else(|| BadCommand::OpenBrace { argument: argument.clone() })? {
+            for piece in pieces(argument).ok_or_else(|| BadCommand::OpenBrace {
+                argument: argument.clone(),
+            })? {
                 if let Piece::Place(name) = piece {
                     used.insert(name);
                 }
             }
         }
         if let Some(name) = used.iter().find(|name| !self.parameters.contains_key(**name)) {
-            return Err(BadCommand::UndeclaredPlace { name: (*name).to_owned() });
+            return Err(BadCommand::UndeclaredPlace {
+                name: (*name).to_owned(),
+            });
         }
         match self.parameters.keys().find(|name| !used.contains(name.as_str())) {
             Some(name) => Err(BadCommand::UnusedParameter { name: name.clone() }),
@@ -120,9 +126,15 @@ impl CommandSpec {
     pub(crate) fn fill(&self, values: &[(String, String)]) -> Result<Vec<String>, BadParameter> {
         let mut given = BTreeMap::new();
         for (name, value) in values {
-            let pattern = self.parameters.get(name).ok_or_else(|| BadParameter::Unknown(name.clone()))?;
+            let pattern = self
+                .parameters
+                .get(name)
+                .ok_or_else(|| BadParameter::Unknown(name.clone()))?;
             if !pattern.matches(value) {
-                return Err(BadParameter::Mismatch { name: name.clone(), expected: pattern.wording() });
+                return Err(BadParameter::Mismatch {
+                    name: name.clone(),
+                    expected: pattern.wording(),
+                });
             }
             given.insert(name.as_str(), value.as_str());
         }
@@ -177,7 +189,9 @@ impl Pattern {
             Pattern::Word => is_word(value),
             Pattern::Number => value.parse::<i64>().is_ok(),
             Pattern::Path => {
-                value.starts_with('/') && !value.split('/').any(|part| part == "..") && !value.contains(char::is_control)
+                value.starts_with('/')
+                    && !value.split('/').any(|part| part == "..")
+                    && !value.contains(char::is_control)
             }
             Pattern::HostPort => is_host_port(value),
         }
@@ -194,14 +208,23 @@ impl Pattern {
 }
 
 fn is_word(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '@' | ':' | '-'))
+    value
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '@' | ':' | '-'))
 }
 
 fn is_host_port(value: &str) -> bool {
-    let Some((host, port)) = value.rsplit_once(':') else { return false };
+    let Some((host, port)) = value.rsplit_once(':') else {
+        return false;
+    };
     let host_is_good = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')),
+        None => {
+            !host.is_empty()
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        }
     };
     host_is_good && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
@@ -216,7 +239,10 @@ mod tests {
     fn spec(argv: &[&str], parameters: &[(&str, Pattern)]) -> CommandSpec {
         CommandSpec {
             argv: argv.iter().map(|&text| text.to_owned()).collect(),
-            parameters: parameters.iter().map(|&(name, pattern)| (name.to_owned(), pattern)).collect(),
+            parameters: parameters
+                .iter()
+                .map(|&(name, pattern)| (name.to_owned(), pattern))
+                .collect(),
             timeout: Duration::from_secs(1),
             env: BTreeMap::new(),
             cwd: None,
@@ -225,39 +251,77 @@ mod tests {
     }
 
     fn values(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+        pairs
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     #[test]
     fn a_declaration_is_checked() {
         assert_eq!(spec(&[], &[]).check(), Err(BadCommand::NoProgram));
-        assert!(matches!(spec(&["nginx"], &[]).check(), Err(BadCommand::NotAbsolute { .. })));
-        assert!(matches!(spec(&["/x", "{a}"], &[]).check(), Err(BadCommand::UndeclaredPlace { .. })));
-        assert!(matches!(spec(&["/x"], &[("a", Pattern::Word)]).check(), Err(BadCommand::UnusedParameter { .. })));
-        assert!(matches!(spec(&["/x", "{a"], &[]).check(), Err(BadCommand::OpenBrace { .. })));
+        assert!(matches!(
+            spec(&["nginx"], &[]).check(),
+            Err(BadCommand::NotAbsolute { .. })
+        ));
+        assert!(matches!(
+            spec(&["/x", "{a}"], &[]).check(),
+            Err(BadCommand::UndeclaredPlace { .. })
+        ));
+        assert!(matches!(
+            spec(&["/x"], &[("a", Pattern::Word)]).check(),
+            Err(BadCommand::UnusedParameter { .. })
+        ));
+        assert!(matches!(
+            spec(&["/x", "{a"], &[]).check(),
+            Err(BadCommand::OpenBrace { .. })
+        ));
         assert_eq!(spec(&["/x", "-p={a}", "{{}"], &[("a", Pattern::Word)]).check(), Ok(()));
     }
 
     #[test]
     fn parameters_fill_places_and_nothing_else() {
-        let spec = spec(&["/bin/kill", "--signal={signal}", "{{x}"], &[("signal", Pattern::Word)]);
-        assert_eq!(spec.fill(&values(&[("signal", "TERM")])).unwrap(), ["/bin/kill", "--signal=TERM", "{x}"]);
+        let spec = spec(
+            &["/bin/kill", "--signal={signal}", "{{x}"],
+            &[("signal", Pattern::Word)],
+        );
+        assert_eq!(
+            spec.fill(&values(&[("signal", "TERM")])).unwrap(),
+            ["/bin/kill", "--signal=TERM", "{x}"]
+        );
         assert_eq!(spec.fill(&[]), Err(BadParameter::Missing("signal".into())));
-        assert_eq!(spec.fill(&values(&[("other", "1")])), Err(BadParameter::Unknown("other".into())));
+        assert_eq!(
+            spec.fill(&values(&[("other", "1")])),
+            Err(BadParameter::Unknown("other".into()))
+        );
         assert!(spec.fill(&values(&[("signal", "a b")])).is_err());
     }
 
     #[test]
     fn patterns_hold() {
         let cases: &[(Pattern, &[&str], &[&str])] = &[
-            (Pattern::Word, &["a", "a-b", "x@y:1"], &["", "-a", "a b", "a;b", "a\n", "$(x)", "ü"]),
+            (
+                Pattern::Word,
+                &["a", "a-b", "x@y:1"],
+                &["", "-a", "a b", "a;b", "a\n", "$(x)", "ü"],
+            ),
             (Pattern::Number, &["1", "-1", "+7"], &["", "1.5", "0x1", "--1", "1 "]),
-            (Pattern::Path, &["/a/b", "/a b", "/a..b"], &["", "a", "/a/../b", "/..", "/a\0", "/a\nb"]),
-            (Pattern::HostPort, &["h:1", "1.2.3.4:80", "[::1]:80"], &["", ":1", "h:0", "h:70000", "::1:80", "-h:1", "h h:1"]),
+            (
+                Pattern::Path,
+                &["/a/b", "/a b", "/a..b"],
+                &["", "a", "/a/../b", "/..", "/a\0", "/a\nb"],
+            ),
+            (
+                Pattern::HostPort,
+                &["h:1", "1.2.3.4:80", "[::1]:80"],
+                &["", ":1", "h:0", "h:70000", "::1:80", "-h:1", "h h:1"],
+            ),
         ];
         for (pattern, good, bad) in cases {
-            good.iter().for_each(|value| assert!(pattern.matches(value), "{pattern:?} {value:?}"));
-            bad.iter().for_each(|value| assert!(!pattern.matches(value), "{pattern:?} {value:?}"));
+            good.iter()
+                .for_each(|value| assert!(pattern.matches(value), "{pattern:?} {value:?}"));
+            bad.iter()
+                .for_each(|value| assert!(!pattern.matches(value), "{pattern:?} {value:?}"));
         }
     }
 }

@@ -30,7 +30,10 @@ pub(crate) fn call_context(target: &Target, context: &call::CallContext, remaini
         },
         attempt: context.attempt,
         remaining_ms: millis(remaining),
-        state: context.state.clone().map(|call::SavedState { format, data }| types::SavedState { format, data }),
+        state: context
+            .state
+            .clone()
+            .map(|call::SavedState { format, data }| types::SavedState { format, data }),
         attributes: context.attributes.clone(),
     }
 }
@@ -43,7 +46,14 @@ pub(crate) fn manner(manner: call::Manner) -> drainer::Manner {
 }
 
 pub(crate) fn fault_to_guest(fault: &host::Fault) -> types::Fault {
-    let host::Fault { code, kind, severity, message, shutdown_within, evidence } = fault.clone();
+    let host::Fault {
+        code,
+        kind,
+        severity,
+        message,
+        shutdown_within,
+        evidence,
+    } = fault.clone();
     types::Fault {
         code,
         kind: match kind {
@@ -101,12 +111,29 @@ pub(crate) fn request_to_guest(request: host::RequestStatus) -> types::RequestSt
 }
 
 pub(crate) fn reading_to_guest(reading: call::Reading) -> system::Reading {
-    let call::Reading { key, value, unit, attributes } = reading;
-    system::Reading { key, value, unit, attributes }
+    let call::Reading {
+        key,
+        value,
+        unit,
+        attributes,
+    } = reading;
+    system::Reading {
+        key,
+        value,
+        unit,
+        attributes,
+    }
 }
 
 pub(crate) fn connection_to_guest(connection: crate::sockets::Connection) -> sockets::ConnectionInfo {
-    let crate::sockets::Connection { local, remote, state, receive_queue, send_queue, attributes } = connection;
+    let crate::sockets::Connection {
+        local,
+        remote,
+        state,
+        receive_queue,
+        send_queue,
+        attributes,
+    } = connection;
     sockets::ConnectionInfo {
         local: local.to_string(),
         remote: remote.to_string(),
@@ -127,12 +154,27 @@ pub(crate) fn diagnostic(diagnostic: manifest::Diagnostic) -> call::Diagnostic {
 }
 
 pub(crate) fn plugin_error(error: types::PluginError) -> call::PluginError {
-    let types::PluginError { code, message, retryable, attributes } = error;
-    call::PluginError { code, message, retryable, attributes }
+    let types::PluginError {
+        code,
+        message,
+        retryable,
+        attributes,
+    } = error;
+    call::PluginError {
+        code,
+        message,
+        retryable,
+        attributes,
+    }
 }
 
 pub(crate) fn report(report: probe::Report) -> call::Report {
-    let probe::Report { verdict, faults, readings, state } = report;
+    let probe::Report {
+        verdict,
+        faults,
+        readings,
+        state,
+    } = report;
     call::Report {
         verdict: match verdict {
             probe::Verdict::Healthy => host::Verdict::Healthy,
@@ -151,9 +193,15 @@ pub(crate) fn step(step: drainer::Step) -> call::Step {
     call::Step {
         status: match status {
             drainer::Status::Done => call::Status::Done,
-            drainer::Status::Working(drainer::Working { remaining, blocker, retry_in_ms }) => {
-                call::Status::Working { remaining, blocker, retry_in: Duration::from_millis(retry_in_ms) }
-            }
+            drainer::Status::Working(drainer::Working {
+                remaining,
+                blocker,
+                retry_in_ms,
+            }) => call::Status::Working {
+                remaining,
+                blocker,
+                retry_in: Duration::from_millis(retry_in_ms),
+            },
         },
         state: state.map(saved_state),
     }
@@ -162,12 +210,19 @@ pub(crate) fn step(step: drainer::Step) -> call::Step {
 pub(crate) fn assessment(assessment: drainer::Assessment) -> call::Assessment {
     match assessment {
         drainer::Assessment::Can => call::Assessment::Can,
-        drainer::Assessment::Cannot(drainer::Refusal { code, message, would_accept_if, attributes }) => {
-            call::Assessment::Cannot {
-                refusal: host::PluginRefusal { code, message, would_accept_if },
-                attributes,
-            }
-        }
+        drainer::Assessment::Cannot(drainer::Refusal {
+            code,
+            message,
+            would_accept_if,
+            attributes,
+        }) => call::Assessment::Cannot {
+            refusal: host::PluginRefusal {
+                code,
+                message,
+                would_accept_if,
+            },
+            attributes,
+        },
     }
 }
 
@@ -228,7 +283,14 @@ pub(crate) fn disposition(disposition: types::Disposition) -> host::Disposition 
 }
 
 fn fault(fault: types::Fault) -> host::Fault {
-    let types::Fault { code, kind, severity, message, shutdown_within_ms, evidence } = fault;
+    let types::Fault {
+        code,
+        kind,
+        severity,
+        message,
+        shutdown_within_ms,
+        evidence,
+    } = fault;
     host::Fault {
         code,
         kind: match kind {
@@ -254,8 +316,18 @@ fn fault(fault: types::Fault) -> host::Fault {
 }
 
 fn reading(reading: system::Reading) -> call::Reading {
-    let system::Reading { key, value, unit, attributes } = reading;
-    call::Reading { key, value, unit, attributes }
+    let system::Reading {
+        key,
+        value,
+        unit,
+        attributes,
+    } = reading;
+    call::Reading {
+        key,
+        value,
+        unit,
+        attributes,
+    }
 }
 
 fn saved_state(state: types::SavedState) -> call::SavedState {

@@ -43,7 +43,13 @@ pub enum BadDescription {
 
 impl Description {
     pub(crate) fn check(description: manifest::Description) -> Result<Self, BadDescription> {
-        let manifest::Description { name, version, server_types, asks, summary } = description;
+        let manifest::Description {
+            name,
+            version,
+            server_types,
+            asks,
+            summary,
+        } = description;
         if !answer::is_kebab_case(&name) {
             return Err(BadDescription::Name(name));
         }
@@ -57,8 +63,18 @@ impl Description {
             return Err(BadDescription::ServerType(bad.clone()));
         }
         let asks = asks.iter().map(|ask| ask.parse()).collect::<Result<_, _>>()?;
-        let summary = summary.chars().filter(|c| !c.is_control()).take(LONGEST_SUMMARY).collect();
-        Ok(Self { name, version, server_types, asks, summary })
+        let summary = summary
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(LONGEST_SUMMARY)
+            .collect();
+        Ok(Self {
+            name,
+            version,
+            server_types,
+            asks,
+            summary,
+        })
     }
 }
 
@@ -101,9 +117,18 @@ mod tests {
             change(&mut bad);
             Description::check(bad).unwrap_err()
         };
-        assert_eq!(changed(|d| d.name = "Redis".into()), BadDescription::Name("Redis".into()));
-        assert_eq!(changed(|d| d.version = "1.2".into()), BadDescription::Version("1.2".into()));
+        assert_eq!(
+            changed(|d| d.name = "Redis".into()),
+            BadDescription::Name("Redis".into())
+        );
+        assert_eq!(
+            changed(|d| d.version = "1.2".into()),
+            BadDescription::Version("1.2".into())
+        );
         assert_eq!(changed(|d| d.server_types.clear()), BadDescription::NoServerType);
-        assert!(matches!(changed(|d| d.asks = vec!["root".into()]), BadDescription::Ask(_)));
+        assert!(matches!(
+            changed(|d| d.asks = vec!["root".into()]),
+            BadDescription::Ask(_)
+        ));
     }
 }

@@ -33,7 +33,11 @@ impl Disks {
         let mut readings = Vec::new();
         for (path, mut question) in questions {
             let answered = timeout_at(deadline, question.wait_for(Option::is_some)).await;
-            match answered.ok().and_then(Result::ok).and_then(|answer| answer.clone().flatten()) {
+            match answered
+                .ok()
+                .and_then(Result::ok)
+                .and_then(|answer| answer.clone().flatten())
+            {
                 Some(found) => readings.extend(found),
                 None => readings.push(reading(path, "disk.responding", 0.0, "1")),
             }
@@ -81,7 +85,12 @@ fn of_disk(path: &Path, stat: &StatVfs) -> Vec<Reading> {
 
 fn reading(path: &Path, key: &str, value: f64, unit: &str) -> Reading {
     let attributes = vec![("path".to_owned(), path.display().to_string())];
-    Reading { key: key.to_owned(), value, unit: unit.to_owned(), attributes }
+    Reading {
+        key: key.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        attributes,
+    }
 }
 
 /// A disk that takes longer is as good as gone for a server.
@@ -122,7 +131,14 @@ mod tests {
         let paths = [PathBuf::from("/"), PathBuf::from("/")];
         let all = (0..32).map(|_| disks.read(&paths, Duration::from_secs(10)));
         for readings in futures_join(all).await {
-            assert_eq!(readings.iter().filter(|r| r.key == "disk.responding").map(|r| r.value).collect::<Vec<_>>(), [1.0]);
+            assert_eq!(
+                readings
+                    .iter()
+                    .filter(|r| r.key == "disk.responding")
+                    .map(|r| r.value)
+                    .collect::<Vec<_>>(),
+                [1.0]
+            );
         }
     }
 
@@ -137,7 +153,11 @@ mod tests {
                 }
                 std::task::Poll::Pending => true,
             });
-            if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if waiting.is_empty() {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
         })
         .await;
         answers

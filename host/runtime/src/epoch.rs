@@ -28,8 +28,13 @@ impl Ticker {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("plugin-epoch".to_owned()).spawn(tick)?;
-        Ok(Self { stop, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("plugin-epoch".to_owned())
+            .spawn(tick)?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 

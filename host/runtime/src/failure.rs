@@ -88,7 +88,10 @@ pub enum CallFailure {
 }
 
 fn waiting_text(waiting_for: &Option<String>) -> String {
-    waiting_for.as_ref().map(|what| format!(" (in {what})")).unwrap_or_default()
+    waiting_for
+        .as_ref()
+        .map(|what| format!(" (in {what})"))
+        .unwrap_or_default()
 }
 
 impl CallFailure {
@@ -150,7 +153,12 @@ impl CallFailure {
             CallFailure::Plugin(error) => {
                 pairs.push(("code", error.code.clone()));
                 pairs.push(("retryable", error.retryable.to_string()));
-                pairs.extend(error.attributes.iter().map(|(key, value)| (key.as_str(), value.clone())));
+                pairs.extend(
+                    error
+                        .attributes
+                        .iter()
+                        .map(|(key, value)| (key.as_str(), value.clone())),
+                );
             }
             CallFailure::BreakerOpen { retry_in, failures } => {
                 pairs.push(("retry-in-ms", retry_in.as_millis().to_string()));
@@ -161,7 +169,11 @@ impl CallFailure {
             | CallFailure::Cancelled
             | CallFailure::Host { .. } => {}
         }
-        pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
+        pairs
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 }
 
@@ -185,15 +197,28 @@ pub(crate) fn classify(error: &wasmtime::Error, trace: &Trace, bounds: &Bounds) 
         None => {}
     }
     if trace.memory_was_refused() {
-        return CallFailure::OutOfMemory { limit_bytes: bounds.memory_bytes };
+        return CallFailure::OutOfMemory {
+            limit_bytes: bounds.memory_bytes,
+        };
     }
     let root = error.root_cause().to_string();
     if root.contains(COPIED_TOO_MUCH) {
         // The guest is on the stack only where it was calling the host.
-        let what = if frames(error).is_empty() { "answer" } else { "argument of a host call" };
-        return CallFailure::AnswerTooLarge { what: what.to_owned(), limit: bounds.answer_bytes };
+        let what = if frames(error).is_empty() {
+            "answer"
+        } else {
+            "argument of a host call"
+        };
+        return CallFailure::AnswerTooLarge {
+            what: what.to_owned(),
+            limit: bounds.answer_bytes,
+        };
     }
-    CallFailure::Trapped { message: root, backtrace: frames(error), stderr: trace.stderr() }
+    CallFailure::Trapped {
+        message: root,
+        backtrace: frames(error),
+        stderr: trace.stderr(),
+    }
 }
 
 /// Its time is up, or it was cancelled and did not come to an end by itself.
@@ -201,7 +226,10 @@ pub(crate) fn timed_out(trace: &Trace, bounds: &Bounds) -> CallFailure {
     if bounds.cancelled {
         return CallFailure::Cancelled;
     }
-    CallFailure::TimedOut { allowed: bounds.time, waiting_for: trace.waiting_for() }
+    CallFailure::TimedOut {
+        allowed: bounds.time,
+        waiting_for: trace.waiting_for(),
+    }
 }
 
 /// The bounds that a failure may have to name.
@@ -214,7 +242,9 @@ pub(crate) struct Bounds {
 }
 
 fn frames(error: &wasmtime::Error) -> Vec<String> {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
     let names = backtrace.frames().iter().take(MOST_FRAMES).map(|frame| {
         let symbol = frame.symbols().iter().find_map(|symbol| symbol.name());
         match symbol.or(frame.func_name()) {

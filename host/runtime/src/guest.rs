@@ -56,7 +56,12 @@ where
 {
     let host = |message: String| CallFailure::Host { message };
     // Waiting for a turn is not the plugin's time.
-    let turn = shared.calls.clone().acquire_owned().await.map_err(|closed| host(closed.to_string()))?;
+    let turn = shared
+        .calls
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(|closed| host(closed.to_string()))?;
     let call = {
         let (shared, instance) = (shared.clone(), instance.clone());
         async move {
@@ -113,7 +118,17 @@ async fn grace_is_over(cancellation: &Cancellation) {
 }
 
 fn store(shared: &Shared, entry: Entry, trace: Arc<Trace>) -> Store<CallState> {
-    let Entry { plugin, function, purpose, target, rights, term, limits, time, cancellation } = entry;
+    let Entry {
+        plugin,
+        function,
+        purpose,
+        target,
+        rights,
+        term,
+        limits,
+        time,
+        cancellation,
+    } = entry;
     let answer_bytes = limits.answer_bytes;
     let state = CallState::new(Setup {
         plugin,

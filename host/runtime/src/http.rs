@@ -14,7 +14,12 @@ use crate::stream::Stream;
 
 /// Checks a guest's request, before anything is connected.
 pub(crate) fn prepare(request: HttpRequest) -> Result<Request<Full<Bytes>>, HostError> {
-    let HttpRequest { method, path, headers, body } = request;
+    let HttpRequest {
+        method,
+        path,
+        headers,
+        body,
+    } = request;
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| refuse::invalid(format!("method {method:?}")))?;
     if method == Method::CONNECT {
         return Err(refuse::invalid("CONNECT: open a connection instead".to_owned()));
@@ -30,7 +35,9 @@ pub(crate) fn prepare(request: HttpRequest) -> Result<Request<Full<Bytes>>, Host
         }
         let bad = || refuse::invalid(format!("the header {name:?} is malformed"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        prepared.headers_mut().append(key, HeaderValue::from_str(&value).map_err(|_| bad())?);
+        prepared
+            .headers_mut()
+            .append(key, HeaderValue::from_str(&value).map_err(|_| bad())?);
     }
     Ok(prepared)
 }
@@ -58,7 +65,11 @@ pub(crate) async fn exchange(
 async fn read(response: Response<hyper::body::Incoming>, max_body: usize) -> Result<HttpResponse, hyper::Error> {
     let status = response.status().as_u16();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect();
     let mut incoming = response.into_body();
     let mut body = Vec::new();
     let mut truncated = false;
@@ -71,7 +82,12 @@ async fn read(response: Response<hyper::body::Incoming>, max_body: usize) -> Res
             break;
         }
     }
-    Ok(HttpResponse { status, headers, body, truncated })
+    Ok(HttpResponse {
+        status,
+        headers,
+        body,
+        truncated,
+    })
 }
 
 /// What frames the message: a guest that set these could smuggle a second request.

@@ -53,7 +53,11 @@ pub struct BreakerPolicy {
 
 impl Default for BreakerPolicy {
     fn default() -> Self {
-        Self { failures: BREAKER_FAILURES, first: BREAKER_FIRST, longest: BREAKER_LONGEST }
+        Self {
+            failures: BREAKER_FAILURES,
+            first: BREAKER_FIRST,
+            longest: BREAKER_LONGEST,
+        }
     }
 }
 

@@ -124,22 +124,36 @@ pub(crate) async fn load(shared: &Arc<Shared>, path: &Path) -> Result<Arc<Plugin
     let instance = shared
         .linker
         .instantiate_pre(&component)
-        .map_err(|error| LoadError::WrongShape { path: path.to_owned(), detail: format!("{error:#}") })?;
+        .map_err(|error| LoadError::WrongShape {
+            path: path.to_owned(),
+            detail: format!("{error:#}"),
+        })?;
     let exports = exports(path, &instance)?;
     let described = crate::plugin::describe(shared, &instance, &exports).await;
-    let description = described.map_err(|failure| LoadError::Describe { path: path.to_owned(), failure })?;
-    let description = Description::check(description)
-        .map_err(|problem| LoadError::BadDescription { path: path.to_owned(), problem })?;
+    let description = described.map_err(|failure| LoadError::Describe {
+        path: path.to_owned(),
+        failure,
+    })?;
+    let description = Description::check(description).map_err(|problem| LoadError::BadDescription {
+        path: path.to_owned(),
+        problem,
+    })?;
     let plugin = Arc::new(Plugin::new(shared.clone(), digest, description, instance, exports));
     shared.remember(&plugin);
     Ok(plugin)
 }
 
 async fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    let failed = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let length = tokio::fs::metadata(path).await.map_err(failed)?.len();
     if length > LARGEST_PLUGIN_BYTES {
-        return Err(LoadError::TooLarge { path: path.to_owned(), limit_bytes: LARGEST_PLUGIN_BYTES });
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+            limit_bytes: LARGEST_PLUGIN_BYTES,
+        });
     }
     tokio::fs::read(path).await.map_err(failed)
 }
@@ -153,12 +167,7 @@ fn check_kind(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-async fn compiled(
-    shared: &Arc<Shared>,
-    path: &Path,
-    digest: Digest,
-    bytes: Vec<u8>,
-) -> Result<Component, LoadError> {
+async fn compiled(shared: &Arc<Shared>, path: &Path, digest: Digest, bytes: Vec<u8>) -> Result<Component, LoadError> {
     let shared = shared.clone();
     let work = move || match shared.cache.find(&shared.engine, &digest) {
         Some(component) => Ok(component),
@@ -167,11 +176,19 @@ async fn compiled(
             let code = shared.engine.precompile_component(&bytes)?;
             shared.cache.keep(&shared.engine, &digest, &code);
             tracing::info!(%digest, took_ms = started.elapsed().as_millis(), "compiled a plugin");
-            shared.cache.find(&shared.engine, &digest).map_or_else(|| Component::new(&shared.engine, &bytes), Ok)
+            shared
+                .cache
+                .find(&shared.engine, &digest)
+                .map_or_else(|| Component::new(&shared.engine, &bytes), Ok)
         }
     };
-    let damaged = |detail: String| LoadError::Damaged { path: path.to_owned(), detail };
-    let compiled = tokio::task::spawn_blocking(work).await.map_err(|error| damaged(error.to_string()))?;
+    let damaged = |detail: String| LoadError::Damaged {
+        path: path.to_owned(),
+        detail,
+    };
+    let compiled = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| damaged(error.to_string()))?;
     compiled.map_err(|error| damaged(format!("{error:#}")))
 }
 
@@ -182,12 +199,18 @@ fn check_names(shared: &Shared, path: &Path, component: &Component) -> Result<()
     let exports = kind.exports(&shared.engine).map(|(name, _)| name);
     for name in imports.iter().copied().chain(exports) {
         if name.starts_with(PACKAGE) && !speaks_our_version(name) {
-            return Err(LoadError::WrongVersion { path: path.to_owned(), found: name.to_owned() });
+            return Err(LoadError::WrongVersion {
+                path: path.to_owned(),
+                found: name.to_owned(),
+            });
         }
     }
     let known = |name: &str| name.starts_with(PACKAGE) || WASI.iter().any(|package| name.starts_with(package));
     match imports.iter().find(|name| !known(name)) {
-        Some(import) => Err(LoadError::UnknownImport { path: path.to_owned(), import: (*import).to_owned() }),
+        Some(import) => Err(LoadError::UnknownImport {
+            path: path.to_owned(),
+            import: (*import).to_owned(),
+        }),
         None => Ok(()),
     }
 }
@@ -204,11 +227,22 @@ fn exports(path: &Path, instance: &InstancePre<CallState>) -> Result<Exports, Lo
     if probe.is_none() && drainer.is_none() {
         return Err(no_world());
     }
-    Ok(Exports { manifest, probe, drainer })
+    Ok(Exports {
+        manifest,
+        probe,
+        drainer,
+    })
 }
 
 /// The packages of WASI that languages' runtimes want. They are linked, and nothing is behind them.
-const WASI: [&str; 6] = ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+const WASI: [&str; 6] = [
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:cli/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+];
 /// Python components have 18 MB.
 const LARGEST_PLUGIN_BYTES: u64 = 256 << 20;
 
@@ -220,7 +254,10 @@ mod tests {
     fn files_are_told_apart_by_their_first_bytes() {
         let path = Path::new("x.wasm");
         assert!(check_kind(path, b"\0asm\x0d\0\x01\0...").is_ok());
-        assert!(matches!(check_kind(path, b"\0asm\x01\0\0\0"), Err(LoadError::CoreModule { .. })));
+        assert!(matches!(
+            check_kind(path, b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule { .. })
+        ));
         for other in [&b""[..], b"\0asm", b"#!/bin/sh\n"] {
             assert!(matches!(check_kind(path, other), Err(LoadError::NotAComponent { .. })));
         }

@@ -56,7 +56,10 @@ pub(crate) struct Exports {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,7 +72,15 @@ impl Plugin {
         exports: Exports,
     ) -> Self {
         let name = description.name.as_str().into();
-        Self { shared, digest, name, description, instance, exports, breakers: Mutex::default() }
+        Self {
+            shared,
+            digest,
+            name,
+            description,
+            instance,
+            exports,
+            breakers: Mutex::default(),
+        }
     }
 
     /// SHA-256 of the component's file: what an operator's grant is pinned to.
@@ -95,7 +106,10 @@ impl Plugin {
     /// What its breaker says for a service.
     pub fn breaker(&self, service: &ServiceName, world: World) -> BreakerState {
         let breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        breakers.get(&(service.clone(), world)).map(|breaker| breaker.state(Instant::now())).unwrap_or_default()
+        breakers
+            .get(&(service.clone(), world))
+            .map(|breaker| breaker.state(Instant::now()))
+            .unwrap_or_default()
     }
 
     /// Forgets a service's failures, for an operator who mended their cause.
@@ -125,16 +139,26 @@ impl Plugin {
     /// # Errors
     /// When the plugin gave no answer: the verdict is unknown then.
     pub async fn check(&self, target: &Arc<Target>, context: CallContext) -> Result<Report, CallFailure> {
-        let missing = CallFailure::NotExported { interface: "understudy:plugin/probe" };
+        let missing = CallFailure::NotExported {
+            interface: "understudy:plugin/probe",
+        };
         let probe = self.exports.probe.clone().ok_or(missing)?;
-        let job = Job { function: "check", purpose: Purpose::Look, world: World::Probe };
+        let job = Job {
+            function: "check",
+            purpose: Purpose::Look,
+            world: World::Probe,
+        };
         let body = self.call(target, context, job, move |guest, context| {
             Box::pin(async move {
                 let probe = probe.load(&mut guest.store, &guest.instance)?;
                 probe.call_check(&mut guest.store, &context).await
             })
         });
-        self.judge(target, World::Probe, body.await.and_then(|report| answer::report(convert::report(report))))
+        self.judge(
+            target,
+            World::Probe,
+            body.await.and_then(|report| answer::report(convert::report(report))),
+        )
     }
 }
 

@@ -9,7 +9,10 @@ use crate::call::Reading;
 
 /// The machine's readings of the kinds that the prefix may mean.
 pub(crate) async fn of_machine(prefix: &str) -> Vec<Reading> {
-    let wanted: Vec<Source> = SOURCES.into_iter().filter(|source| may_begin_with(source.0, prefix)).collect();
+    let wanted: Vec<Source> = SOURCES
+        .into_iter()
+        .filter(|source| may_begin_with(source.0, prefix))
+        .collect();
     let read = move || wanted.iter().flat_map(|(_, source)| source(Path::new("/"))).collect();
     // Small files, but files: a sensor on a slow bus takes milliseconds.
     tokio::task::spawn_blocking(read).await.unwrap_or_default()
@@ -60,15 +63,26 @@ fn arrays(root: &Path) -> Vec<Reading> {
 
 /// An interface is up when it has a carrier; one that is switched off can't even be asked.
 fn links(root: &Path) -> Vec<Reading> {
-    let up = |name: &str| f64::from(u8::from(text(root, &format!("sys/class/net/{name}/carrier")).trim() == "1"));
+    let up = |name: &str| {
+        f64::from(u8::from(
+            text(root, &format!("sys/class/net/{name}/carrier")).trim() == "1",
+        ))
+    };
     let names = entries(root, "sys/class/net");
-    let links = names.iter().filter(|name| root.join("sys/class/net").join(name).join("operstate").exists());
-    links.map(|name| with("link.up", up(name), "1", "interface", name.clone())).collect()
+    let links = names
+        .iter()
+        .filter(|name| root.join("sys/class/net").join(name).join("operstate").exists());
+    links
+        .map(|name| with("link.up", up(name), "1", "interface", name.clone()))
+        .collect()
 }
 
 fn temperatures(root: &Path) -> Vec<Reading> {
     let mut readings = Vec::new();
-    for zone in entries(root, "sys/class/thermal").iter().filter(|name| name.starts_with("thermal_zone")) {
+    for zone in entries(root, "sys/class/thermal")
+        .iter()
+        .filter(|name| name.starts_with("thermal_zone"))
+    {
         let kind = text(root, &format!("sys/class/thermal/{zone}/type"));
         let label = format!("{zone}/{}", kind.trim());
         readings.extend(temperature(root, &format!("sys/class/thermal/{zone}/temp"), label));
@@ -77,7 +91,9 @@ fn temperatures(root: &Path) -> Vec<Reading> {
         let directory = format!("sys/class/hwmon/{chip}");
         let name = text(root, &format!("{directory}/name"));
         for file in entries(root, &directory) {
-            let Some(sensor) = file.strip_suffix("_input").filter(|sensor| sensor.starts_with("temp")) else { continue };
+            let Some(sensor) = file.strip_suffix("_input").filter(|sensor| sensor.starts_with("temp")) else {
+                continue;
+            };
             let label = text(root, &format!("{directory}/{sensor}_label"));
             let label = if label.trim().is_empty() { sensor } else { label.trim() };
             let label = format!("{}/{label}", name.trim());
@@ -99,17 +115,27 @@ fn text(root: &Path, path: &str) -> String {
 
 fn entries(root: &Path, directory: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
 
 fn plain(key: &str, value: f64, unit: &str) -> Reading {
-    Reading { key: key.to_owned(), value, unit: unit.to_owned(), attributes: Vec::new() }
+    Reading {
+        key: key.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        attributes: Vec::new(),
+    }
 }
 
 fn with(key: &str, value: f64, unit: &str, attribute: &str, text: String) -> Reading {
-    Reading { attributes: vec![(attribute.to_owned(), text)], ..plain(key, value, unit) }
+    Reading {
+        attributes: vec![(attribute.to_owned(), text)],
+        ..plain(key, value, unit)
+    }
 }
 
 #[cfg(test)]
@@ -143,18 +169,42 @@ mod tests {
         write("sys/class/net/eth0/operstate", "up\n");
         write("sys/class/net/eth0/carrier", "1\n");
         write("sys/class/net/eth1/operstate", "down\n");
-        let found: Vec<_> = temperatures(root.path()).into_iter().map(|r| (r.attributes[0].1.clone(), r.value)).collect();
-        assert_eq!(found, [("thermal_zone0/x86_pkg_temp".into(), 47.5), ("nvme/Composite".into(), 38.85)]);
-        let links: Vec<_> = links(root.path()).into_iter().map(|r| (r.attributes[0].1.clone(), r.value)).collect();
+        let found: Vec<_> = temperatures(root.path())
+            .into_iter()
+            .map(|r| (r.attributes[0].1.clone(), r.value))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("thermal_zone0/x86_pkg_temp".into(), 47.5),
+                ("nvme/Composite".into(), 38.85)
+            ]
+        );
+        let links: Vec<_> = links(root.path())
+            .into_iter()
+            .map(|r| (r.attributes[0].1.clone(), r.value))
+            .collect();
         assert_eq!(links, [("eth0".into(), 1.0), ("eth1".into(), 0.0)]);
     }
 
     #[tokio::test]
     async fn this_machine_has_memory_and_a_load() {
         let readings = of_machine("").await;
-        for key in ["load.one", "memory.total", "memory.available", "uptime", "file-descriptors.available", "link.up"] {
+        for key in [
+            "load.one",
+            "memory.total",
+            "memory.available",
+            "uptime",
+            "file-descriptors.available",
+            "link.up",
+        ] {
             assert!(readings.iter().any(|reading| reading.key == key), "{key}");
         }
-        assert!(of_machine("memory.").await.iter().all(|reading| reading.key.starts_with("memory.")));
+        assert!(
+            of_machine("memory.")
+                .await
+                .iter()
+                .all(|reading| reading.key.starts_with("memory."))
+        );
     }
 }

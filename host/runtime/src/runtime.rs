@@ -99,7 +99,11 @@ impl Runtime {
 impl Shared {
     /// The plugin of this digest, if somebody still has it.
     pub(crate) fn loaded(&self, digest: &Digest) -> Option<Arc<Plugin>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest).and_then(Weak::upgrade)
+        self.loaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(digest)
+            .and_then(Weak::upgrade)
     }
 
     pub(crate) fn remember(&self, plugin: &Arc<Plugin>) {
@@ -131,7 +135,9 @@ impl Threads {
         &self,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        let Some(runtime) = &self.0 else { unreachable!("the threads end with their owner") };
+        let Some(runtime) = &self.0 else {
+            unreachable!("the threads end with their owner")
+        };
         let mut task = AbortOnDrop(runtime.spawn(call));
         (&mut task.0).await
     }

@@ -6,13 +6,11 @@ mod tcp_info;
 use std::io;
 use std::net::SocketAddr;
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
-use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_sys::{Socket, protocols::NETLINK_SOCK_DIAG};
 use tcp_info::TcpInfo;
 
@@ -51,7 +49,9 @@ fn dump(socket: &Socket, family: u8, port: u16, found: &mut Vec<Connection>) -> 
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(io::Error::other)?;
-            let length = usize::try_from(message.header.length).unwrap_or(0).next_multiple_of(ALIGNMENT);
+            let length = usize::try_from(message.header.length)
+                .unwrap_or(0)
+                .next_multiple_of(ALIGNMENT);
             match message.payload {
                 NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
                     found.extend(connection(&response, port));
@@ -68,7 +68,11 @@ fn dump(socket: &Socket, family: u8, port: u16, found: &mut Vec<Connection>) -> 
 }
 
 fn request(family: u8, port: u16) -> Vec<u8> {
-    let mut socket_id = if family == AF_INET { SocketId::new_v4() } else { SocketId::new_v6() };
+    let mut socket_id = if family == AF_INET {
+        SocketId::new_v4()
+    } else {
+        SocketId::new_v6()
+    };
     // The kernel filters by it.
     socket_id.source_port = port;
     let query = InetRequest {
@@ -111,11 +115,25 @@ fn connection(response: &InetResponse, port: u16) -> Option<Connection> {
 /// The kernel's number of a state as its own tools spell it.
 fn state_name(number: u8) -> &'static str {
     const NAMES: [&str; 12] = [
-        "unknown", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait", "close", "close-wait",
-        "last-ack", "listen", "closing",
+        "unknown",
+        "established",
+        "syn-sent",
+        "syn-recv",
+        "fin-wait-1",
+        "fin-wait-2",
+        "time-wait",
+        "close",
+        "close-wait",
+        "last-ack",
+        "listen",
+        "closing",
     ];
     // A connection that is not yet handed to the server has a number of its own.
-    if number == 12 { "syn-recv" } else { NAMES.get(usize::from(number)).copied().unwrap_or("unknown") }
+    if number == 12 {
+        "syn-recv"
+    } else {
+        NAMES.get(usize::from(number)).copied().unwrap_or("unknown")
+    }
 }
 
 /// Netlink messages begin at multiples of this.

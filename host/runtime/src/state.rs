@@ -80,7 +80,10 @@ impl CallState {
         table.set_max_capacity(RESOURCES);
         Self {
             table,
-            limiter: Limiter { left_bytes: limits.memory_bytes, trace: trace.clone() },
+            limiter: Limiter {
+                left_bytes: limits.memory_bytes,
+                trace: trace.clone(),
+            },
             plugin,
             function,
             purpose,
@@ -105,7 +108,9 @@ impl CallState {
 
     /// Whether the service's term has moved on since the call's.
     pub(crate) fn is_fenced(&self) -> bool {
-        self.target.as_ref().is_some_and(|target| self.term < target.fence.load(Ordering::SeqCst))
+        self.target
+            .as_ref()
+            .is_some_and(|target| self.term < target.fence.load(Ordering::SeqCst))
     }
 
     /// How long a host call may take that the guest gave `timeout_ms`: never beyond the call's own end.
@@ -124,7 +129,10 @@ impl CallState {
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 

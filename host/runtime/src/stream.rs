@@ -24,7 +24,12 @@ pub(crate) async fn open(endpoint: &Endpoint) -> Result<Box<dyn Stream>, String>
             Ok(stream) => Ok(Box::new(stream)),
             Err(error) => Err(reason(&error)),
         },
-        Endpoint::Tls { address, server_name, authorities, client } => {
+        Endpoint::Tls {
+            address,
+            server_name,
+            authorities,
+            client,
+        } => {
             let config = tls_config(authorities.as_deref(), client.as_ref()).await?;
             let name = ServerName::try_from(server_name.clone())
                 .map_err(|_| "the endpoint's server-name is neither a host name nor an address".to_owned())?;
@@ -90,7 +95,9 @@ async fn tls_config(
         Some(pem) => pem,
         None => {
             machine = tokio::fs::read(MACHINE_AUTHORITIES).await.map_err(|error| {
-                format!("{MACHINE_AUTHORITIES}: {error}; install ca-certificates or give the endpoint its own authorities")
+                format!(
+                    "{MACHINE_AUTHORITIES}: {error}; install ca-certificates or give the endpoint its own authorities"
+                )
             })?;
             &machine
         }
@@ -119,7 +126,9 @@ async fn tls_config(
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| format!("a damaged certificate: {error}"))
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("a damaged certificate: {error}"))
 }
 
 /// Where Debian, and most others by a link, keep what they trust.

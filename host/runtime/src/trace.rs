@@ -31,15 +31,24 @@ impl Trace {
     /// the deadline stays noted: it is the evidence.
     pub(crate) fn enter(self: &Arc<Self>, call: String, deadline: Instant) -> Entered {
         self.set_waiting(Some(call));
-        Entered { trace: self.clone(), deadline }
+        Entered {
+            trace: self.clone(),
+            deadline,
+        }
     }
 
     pub(crate) fn waiting_for(&self) -> Option<String> {
-        self.waiting_for.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.waiting_for
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     fn set_waiting(&self, call: Option<String>) {
-        *self.waiting_for.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = call;
+        *self
+            .waiting_for
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = call;
     }
 
     /// Counts a log line and says how many lines and bytes there are now.
@@ -50,7 +59,10 @@ impl Trace {
     }
 
     pub(crate) fn logged(&self) -> (u32, usize) {
-        (self.log_lines.load(Ordering::Relaxed), self.log_bytes.load(Ordering::Relaxed))
+        (
+            self.log_lines.load(Ordering::Relaxed),
+            self.log_bytes.load(Ordering::Relaxed),
+        )
     }
 
     pub(crate) fn refuse_memory(&self) {

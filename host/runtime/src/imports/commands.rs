@@ -41,8 +41,13 @@ impl CallState {
     fn command(&self, name: &str, parameters: &[(String, String)]) -> Result<(CommandSpec, Vec<String>), HostError> {
         let ask = Ask::Command(name.to_owned());
         let target = self.granted(&ask).map_err(refuse::denied)?;
-        let spec = target.commands.get(name).ok_or_else(|| refuse::denied(self.rights.not_declared(&ask)))?;
-        let argv = spec.fill(parameters).map_err(|error| refuse::invalid(format!("{name}: {error}")))?;
+        let spec = target
+            .commands
+            .get(name)
+            .ok_or_else(|| refuse::denied(self.rights.not_declared(&ask)))?;
+        let argv = spec
+            .fill(parameters)
+            .map_err(|error| refuse::invalid(format!("{name}: {error}")))?;
         self.check_change(name, spec)?;
         Ok((spec.clone(), argv))
     }
@@ -61,7 +66,12 @@ async fn run(name: &str, spec: &CommandSpec, argv: &[String], allowed: Duration)
     let mut child = start(spec, argv).map_err(|error| refuse::failed(format!("{name}: can't start: {error}")))?;
     let group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let mut output = Output { exit_code: None, stdout: Vec::new(), stderr: Vec::new(), truncated: false };
+    let mut output = Output {
+        exit_code: None,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        truncated: false,
+    };
     let ended = {
         let (out, err) = (&mut output.stdout, &mut output.stderr);
         let reading = async { tokio::join!(read(stdout, out), read(stderr, err)) };
@@ -145,8 +155,10 @@ impl Drop for Group {
 }
 
 /// What every command has, whoever started the daemon.
-const PLAIN_ENVIRONMENT: [(&str, &str); 2] =
-    [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
+const PLAIN_ENVIRONMENT: [(&str, &str); 2] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("LANG", "C.UTF-8"),
+];
 /// The size that the interface promises, for each of the two.
 const MOST_OUTPUT: usize = 64 << 10;
 /// For the last bytes in the pipe.

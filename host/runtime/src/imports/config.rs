@@ -8,7 +8,10 @@ use crate::state::CallState;
 
 impl Host for CallState {
     async fn json(&mut self) -> wasmtime::Result<String> {
-        Ok(self.target.as_ref().map_or_else(|| "{}".to_owned(), |target| target.config.clone()))
+        Ok(self
+            .target
+            .as_ref()
+            .map_or_else(|| "{}".to_owned(), |target| target.config.clone()))
     }
 
     async fn secret(&mut self, name: String) -> wasmtime::Result<Result<Vec<u8>, HostError>> {
@@ -20,7 +23,10 @@ impl CallState {
     fn find_secret(&self, name: String) -> Result<Vec<u8>, crate::capability::Denial> {
         let ask = Ask::Secret(name.clone());
         let target = self.granted(&ask)?;
-        let secret = target.secrets.get(&name).ok_or_else(|| self.rights.not_declared(&ask))?;
+        let secret = target
+            .secrets
+            .get(&name)
+            .ok_or_else(|| self.rights.not_declared(&ask))?;
         Ok(secret.reveal().to_vec())
     }
 }

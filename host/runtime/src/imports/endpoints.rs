@@ -46,7 +46,10 @@ impl Host for CallState {
             Err(error) => return Ok(Err(error)),
         };
         self.open_connections += 1;
-        Ok(Ok(self.table.push(Connection { name, stream: Some(stream) })?))
+        Ok(Ok(self.table.push(Connection {
+            name,
+            stream: Some(stream),
+        })?))
     }
 
     async fn http(
@@ -125,7 +128,10 @@ impl CallState {
     fn endpoint(&self, name: &str) -> Result<Endpoint, HostError> {
         let ask = Ask::Endpoint(name.to_owned());
         let target = self.granted(&ask).map_err(refuse::denied)?;
-        let endpoint = target.endpoints.get(name).ok_or_else(|| refuse::denied(self.rights.not_declared(&ask)))?;
+        let endpoint = target
+            .endpoints
+            .get(name)
+            .ok_or_else(|| refuse::denied(self.rights.not_declared(&ask)))?;
         self.check_fence(name)?;
         Ok(endpoint.clone())
     }
@@ -151,7 +157,9 @@ async fn read(connection: &mut Connection, max: u32, allowed: Duration) -> Resul
     let stream = stream.as_mut().ok_or_else(broken)?;
     let max = usize::try_from(max).unwrap_or(MOST_AT_ONCE).min(MOST_AT_ONCE);
     if max == 0 {
-        return Err(refuse::invalid("read at least 1 byte: empty means that the other side has closed".to_owned()));
+        return Err(refuse::invalid(
+            "read at least 1 byte: empty means that the other side has closed".to_owned(),
+        ));
     }
     let mut buffer = vec![0; max];
     match timeout(allowed, stream.read(&mut buffer)).await {

@@ -9,9 +9,7 @@ use understudy_protocol::RequestStatus;
 use wasmtime::component::Resource;
 
 use crate::answer;
-use crate::bindings::understudy::plugin::ledger::{
-    Host, HostDispositionSink, HostRequestSink, HostRequestSource,
-};
+use crate::bindings::understudy::plugin::ledger::{Host, HostDispositionSink, HostRequestSink, HostRequestSource};
 use crate::bindings::understudy::plugin::types::{self, HostError};
 use crate::call::{DispositionPagesSink, RequestPages, RequestPagesSink};
 use crate::convert;
@@ -53,7 +51,10 @@ pub struct RequestSource {
 
 impl RequestSource {
     pub(crate) fn new(from: RequestPages) -> Self {
-        Self { from, ready: VecDeque::new() }
+        Self {
+            from,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The next entries: at most `max`, and no more bytes than a guest's memory takes lightly. Empty: the end.
@@ -114,7 +115,10 @@ impl HostDispositionSink for CallState {
             return Ok(Err(error));
         }
         let dispositions: Vec<_> = dispositions.into_iter().map(convert::disposition).collect();
-        if let Some(problem) = dispositions.iter().find_map(|disposition| answer::disposition(disposition).err()) {
+        if let Some(problem) = dispositions
+            .iter()
+            .find_map(|disposition| answer::disposition(disposition).err())
+        {
             return Ok(Err(refuse::invalid(problem)));
         }
         Ok(hand_on(&sink.to, dispositions).await)
@@ -131,11 +135,7 @@ impl HostRequestSource for CallState {
         Ok(self.table.get(&source)?.from.total)
     }
 
-    async fn next(
-        &mut self,
-        source: Resource<RequestSource>,
-        max: u32,
-    ) -> wasmtime::Result<Vec<types::RequestStatus>> {
+    async fn next(&mut self, source: Resource<RequestSource>, max: u32) -> wasmtime::Result<Vec<types::RequestStatus>> {
         let _entered = self.enter("ledger.request-source.next".to_owned());
         let max = usize::try_from(max).unwrap_or(PAGE).clamp(1, PAGE);
         let page = self.table.get_mut(&source)?.next(max).await;
@@ -151,7 +151,9 @@ impl HostRequestSource for CallState {
 /// Counts a page in, if it fits.
 fn room(page: usize, pushed: &mut u64, limit: u64) -> Result<(), HostError> {
     if page > PAGE {
-        return Err(refuse::too_large(format!("a page may have {PAGE} entries, this one has {page}")));
+        return Err(refuse::too_large(format!(
+            "a page may have {PAGE} entries, this one has {page}"
+        )));
     }
     let total = pushed.saturating_add(page as u64);
     if total > limit {
@@ -165,11 +167,17 @@ async fn hand_on<T>(to: &Sender<Vec<T>>, page: Vec<T>) -> Result<(), HostError> 
     if page.is_empty() {
         return Ok(());
     }
-    to.send(page).await.map_err(|_| refuse::closed("nobody takes the listing any more"))
+    to.send(page)
+        .await
+        .map_err(|_| refuse::closed("nobody takes the listing any more"))
 }
 
 fn size(request: &RequestStatus) -> usize {
-    let attributes: usize = request.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let attributes: usize = request
+        .attributes
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
     let resume = request.resume.as_ref().map_or(0, Vec::len);
     request.id.len() + request.client.len() + request.operation.len() + resume + attributes + size_of::<RequestStatus>()
 }

@@ -5,12 +5,7 @@ use crate::failure::Ended;
 use crate::state::CallState;
 
 impl Host for CallState {
-    async fn write(
-        &mut self,
-        level: Level,
-        message: String,
-        fields: Vec<(String, String)>,
-    ) -> wasmtime::Result<()> {
+    async fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         let size = message.len() + fields.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         let (lines, bytes) = self.trace.count_log(size);
         if lines > self.limits.log_lines || bytes > self.limits.log_bytes {
@@ -43,13 +38,19 @@ impl CallState {
 }
 
 fn fields_text(fields: &[(String, String)]) -> String {
-    let pairs: Vec<String> = fields.iter().map(|(key, value)| format!("{}={}", one_line(key), one_line(value))).collect();
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(key, value)| format!("{}={}", one_line(key), one_line(value)))
+        .collect();
     pairs.join(" ")
 }
 
 /// A plugin can't forge lines or colours in the log, nor fill a screen with one line.
 fn one_line(text: &str) -> String {
-    text.chars().take(LONGEST_PIECE).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .take(LONGEST_PIECE)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// Of a message or a field; the rest is cut off.

@@ -33,7 +33,9 @@ impl Host for CallState {
                 for connection in &mut listed {
                     // What the daemon knows is nearer to the truth than what the kernel's counters suggest.
                     let known = annotator.annotate(connection.local, connection.remote);
-                    connection.attributes.retain(|(key, _)| known.iter().all(|(better, _)| better != key));
+                    connection
+                        .attributes
+                        .retain(|(key, _)| known.iter().all(|(better, _)| better != key));
                     connection.attributes.extend(known);
                 }
             }
@@ -41,7 +43,10 @@ impl Host for CallState {
         });
         match listed.await {
             Ok(Ok(listed)) => {
-                let listing = Listing { total: listed.len() as u64, left: listed.into() };
+                let listing = Listing {
+                    total: listed.len() as u64,
+                    left: listed.into(),
+                };
                 Ok(Ok(self.table.push(listing)?))
             }
             Ok(Err(error)) => Ok(Err(refuse::failed(format!("the kernel's list of sockets: {error}")))),

@@ -58,7 +58,9 @@ impl Plugin {
         };
         let wit = convert::call_context(target, &context, time);
         let answer = guest::run(&self.shared, &self.instance, entry, move |guest| body(guest, wit));
-        answer.await?.map_err(|error| CallFailure::Plugin(convert::plugin_error(error)))
+        answer
+            .await?
+            .map_err(|error| CallFailure::Plugin(convert::plugin_error(error)))
     }
 
     /// Tells the breaker how a call ended, and hands the answer on.
@@ -83,7 +85,9 @@ impl Plugin {
         let now = Instant::now();
         self.with_breaker(target, world, |breaker| {
             let failures = breaker.state(now).failures;
-            breaker.admit(now, time).map_err(|retry_in| CallFailure::BreakerOpen { retry_in, failures })
+            breaker
+                .admit(now, time)
+                .map_err(|retry_in| CallFailure::BreakerOpen { retry_in, failures })
         })
     }
 

@@ -11,9 +11,7 @@ use super::{Plugin, World};
 use crate::answer;
 use crate::bindings::exports::understudy::plugin::drainer;
 use crate::bindings::understudy::plugin::types;
-use crate::call::{
-    Assessment, CallContext, DispositionPagesSink, Manner, RequestPages, RequestPagesSink, Step,
-};
+use crate::call::{Assessment, CallContext, DispositionPagesSink, Manner, RequestPages, RequestPagesSink, Step};
 use crate::convert;
 use crate::failure::CallFailure;
 use crate::imports::ledger::{DispositionSink, RequestSink, RequestSource};
@@ -104,7 +102,11 @@ impl Plugin {
         sink: RequestPagesSink,
     ) -> Result<(), CallFailure> {
         let drainer = self.drainer()?;
-        let job = Job { function: "list-requests", purpose: Purpose::Look, world: World::Drain };
+        let job = Job {
+            function: "list-requests",
+            purpose: Purpose::Look,
+            world: World::Drain,
+        };
         let answer = self.call(target, context, job, move |guest, context| {
             Box::pin(async move {
                 let drainer = drainer.load(&mut guest.store, &guest.instance)?;
@@ -147,7 +149,11 @@ impl Plugin {
         fault: &Fault,
     ) -> Result<Assessment, CallFailure> {
         let (drainer, fault) = (self.drainer()?, convert::fault_to_guest(fault));
-        let job = Job { function: "assess", purpose: Purpose::Look, world: World::Drain };
+        let job = Job {
+            function: "assess",
+            purpose: Purpose::Look,
+            world: World::Drain,
+        };
         let answer = self.call(target, context, job, move |guest, context| {
             Box::pin(async move {
                 let drainer = drainer.load(&mut guest.store, &guest.instance)?;
@@ -164,7 +170,11 @@ impl Plugin {
     /// As for [`Plugin::stop_admitting`].
     pub async fn observe(&self, target: &Arc<Target>, context: CallContext) -> Result<ServerState, CallFailure> {
         let drainer = self.drainer()?;
-        let job = Job { function: "observe", purpose: Purpose::Look, world: World::Drain };
+        let job = Job {
+            function: "observe",
+            purpose: Purpose::Look,
+            world: World::Drain,
+        };
         let answer = self.call(target, context, job, move |guest, context| {
             Box::pin(async move {
                 let drainer = drainer.load(&mut guest.store, &guest.instance)?;
@@ -183,27 +193,33 @@ impl Plugin {
         body: B,
     ) -> Result<Step, CallFailure>
     where
-        B: for<'a> FnOnce(
-                drainer::Guest,
-                &'a mut Store<CallState>,
-                types::CallContext,
-            ) -> Answering<'a, drainer::Step>
+        B: for<'a> FnOnce(drainer::Guest, &'a mut Store<CallState>, types::CallContext) -> Answering<'a, drainer::Step>
             + Send
             + 'static,
     {
         let drainer = self.drainer()?;
-        let job = Job { function, purpose: Purpose::Change, world: World::Drain };
+        let job = Job {
+            function,
+            purpose: Purpose::Change,
+            world: World::Drain,
+        };
         let answer = self.call(target, context, job, move |guest, context| {
             Box::pin(async move {
                 let drainer = drainer.load(&mut guest.store, &guest.instance)?;
                 body(drainer, &mut guest.store, context).await
             })
         });
-        self.judge(target, World::Drain, answer.await.and_then(|step| answer::step(convert::step(step))))
+        self.judge(
+            target,
+            World::Drain,
+            answer.await.and_then(|step| answer::step(convert::step(step))),
+        )
     }
 
     fn drainer(&self) -> Result<drainer::GuestIndices, CallFailure> {
-        let missing = CallFailure::NotExported { interface: "understudy:plugin/drainer" };
+        let missing = CallFailure::NotExported {
+            interface: "understudy:plugin/drainer",
+        };
         self.exports.drainer.clone().ok_or(missing)
     }
 }

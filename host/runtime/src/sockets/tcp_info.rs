@@ -23,10 +23,16 @@ impl TcpInfo {
     pub(super) fn attributes(&self, receive_queue: u64) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
         let mut add = |key: &str, value: Option<String>| pairs.extend(value.map(|value| (key.to_owned(), value)));
-        add("awaiting-answer", self.awaits_answer(receive_queue).map(|awaits| awaits.to_string()));
+        add(
+            "awaiting-answer",
+            self.awaits_answer(receive_queue).map(|awaits| awaits.to_string()),
+        );
         // A side that never spoke has no last time, whatever the kernel's counter says.
         let spoke = |bytes: Option<u64>, ago: Option<u32>| ago.filter(|_| bytes != Some(0)).map(|ago| ago.to_string());
-        add("last-received-ms-ago", spoke(self.bytes_received, self.last_received_ms_ago));
+        add(
+            "last-received-ms-ago",
+            spoke(self.bytes_received, self.last_received_ms_ago),
+        );
         add("last-sent-ms-ago", spoke(self.bytes_sent, self.last_sent_ms_ago));
         add("bytes-received", self.bytes_received.map(|bytes| bytes.to_string()));
         add("bytes-sent", self.bytes_sent.map(|bytes| bytes.to_string()));
@@ -77,7 +83,11 @@ mod tests {
     #[test]
     fn who_spoke_last() {
         assert_eq!(info(0, 0, 5, 5).awaits_answer(0), Some(false), "nobody spoke");
-        assert_eq!(info(9, 0, 5, 5).awaits_answer(0), Some(true), "a question, never an answer");
+        assert_eq!(
+            info(9, 0, 5, 5).awaits_answer(0),
+            Some(true),
+            "a question, never an answer"
+        );
         assert_eq!(info(9, 9, 5, 80).awaits_answer(0), Some(true));
         assert_eq!(info(9, 9, 80, 5).awaits_answer(0), Some(false));
         assert_eq!(info(9, 9, 80, 5).awaits_answer(1), Some(true), "not even read yet");

@@ -16,7 +16,10 @@ fn impatient(service: &str, what: &str, first: Duration) -> Target {
         first,
         longest: Duration::from_secs(3600),
     };
-    target.limits = Some(Limits { breaker, ..Limits::default() });
+    target.limits = Some(Limits {
+        breaker,
+        ..Limits::default()
+    });
     target
 }
 
@@ -34,10 +37,15 @@ async fn it_opens_backs_off_and_closes() {
     for _ in 0..2 {
         assert!(matches!(failure(&bad).await, CallFailure::Trapped { .. }));
     }
-    assert!(matches!(failure(&good).await, CallFailure::BreakerOpen { failures: 2, .. }), "even a good call waits");
+    assert!(
+        matches!(failure(&good).await, CallFailure::BreakerOpen { failures: 2, .. }),
+        "even a good call waits"
+    );
     tokio::time::sleep(first).await;
     assert!(matches!(failure(&bad).await, CallFailure::Trapped { .. }), "one trial");
-    let CallFailure::BreakerOpen { retry_in, .. } = failure(&good).await else { panic!("it should be open") };
+    let CallFailure::BreakerOpen { retry_in, .. } = failure(&good).await else {
+        panic!("it should be open")
+    };
     assert!(first < retry_in && retry_in <= 2 * first, "doubled: {retry_in:?}");
     tokio::time::sleep(retry_in).await;
     check(good.clone(), context()).await.unwrap();
@@ -52,10 +60,16 @@ async fn it_is_of_one_service_and_one_side() {
         failure(&bad).await;
     }
     assert!(matches!(failure(&bad).await, CallFailure::BreakerOpen { .. }));
-    assert!(matches!(failure(&impatient("breaker-two", "trap", LONG)).await, CallFailure::Trapped { .. }));
+    assert!(matches!(
+        failure(&impatient("breaker-two", "trap", LONG)).await,
+        CallFailure::Trapped { .. }
+    ));
     let plugin = hostile().await;
     let drain = Arc::new(impatient("breaker-one", "", LONG));
-    plugin.settle(&drain, context()).await.expect("the drain side is untouched");
+    plugin
+        .settle(&drain, context())
+        .await
+        .expect("the drain side is untouched");
     plugin.reset_breaker(&bad.service);
     assert!(matches!(failure(&bad).await, CallFailure::Trapped { .. }));
 }

@@ -8,7 +8,12 @@ use crate::support::{hostile, probe, target};
 #[tokio::test]
 async fn what_is_not_granted_is_refused_with_the_line() {
     let mut target = target("not-granted", json!({"do": "connect", "endpoint": "tcp"}));
-    target.endpoints.insert("tcp".into(), Endpoint::Tcp { address: "127.0.0.1:1".into() });
+    target.endpoints.insert(
+        "tcp".into(),
+        Endpoint::Tcp {
+            address: "127.0.0.1:1".into(),
+        },
+    );
     target.granted = ["system".parse().unwrap()].into();
     let seen = probe(target).await;
     assert_eq!(seen["error"], "not-granted");
@@ -22,7 +27,12 @@ async fn what_is_not_granted_is_refused_with_the_line() {
 #[tokio::test]
 async fn what_is_not_asked_for_is_refused_though_granted() {
     let mut target = target("not-asked", json!({"do": "connect", "endpoint": "unasked"}));
-    target.endpoints.insert("unasked".into(), Endpoint::Tcp { address: "127.0.0.1:1".into() });
+    target.endpoints.insert(
+        "unasked".into(),
+        Endpoint::Tcp {
+            address: "127.0.0.1:1".into(),
+        },
+    );
     let seen = probe(target).await;
     assert_eq!(seen["error"], "not-granted");
     assert!(seen["message"].contains("manifest does not ask"), "{}", seen["message"]);
@@ -32,9 +42,18 @@ async fn what_is_not_asked_for_is_refused_though_granted() {
 #[tokio::test]
 async fn what_is_granted_and_not_declared_is_unknown() {
     for (config, line) in [
-        (json!({"do": "connect", "endpoint": "tcp"}), "[service.plugin.endpoints.tcp]"),
-        (json!({"do": "run", "command": "echo"}), "[service.plugin.commands.echo]"),
-        (json!({"do": "secret", "secret": "password"}), "[service.plugin.secrets.password]"),
+        (
+            json!({"do": "connect", "endpoint": "tcp"}),
+            "[service.plugin.endpoints.tcp]",
+        ),
+        (
+            json!({"do": "run", "command": "echo"}),
+            "[service.plugin.commands.echo]",
+        ),
+        (
+            json!({"do": "secret", "secret": "password"}),
+            "[service.plugin.secrets.password]",
+        ),
     ] {
         let seen = probe(target("not-declared", config)).await;
         assert_eq!(seen["error"], "unknown-name");
@@ -68,9 +87,16 @@ async fn a_secret_reaches_the_plugin_and_no_text() {
 
 #[tokio::test]
 async fn nothing_is_granted_at_install() {
-    let found = hostile().await.check_config(r#"{"do": "reach-at-install"}"#).await.unwrap();
+    let found = hostile()
+        .await
+        .check_config(r#"{"do": "reach-at-install"}"#)
+        .await
+        .unwrap();
     assert_eq!(found.len(), 5);
-    assert!(found.iter().all(|diagnostic| diagnostic.message == "not-granted"), "{found:?}");
+    assert!(
+        found.iter().all(|diagnostic| diagnostic.message == "not-granted"),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]

@@ -41,8 +41,17 @@ async fn a_parameter_is_one_argument_and_no_shell() {
     let mut echo = spec(&["/bin/echo", "unit={unit}", "{{x}"]);
     echo.parameters.insert("unit".into(), Pattern::Word);
     let seen = probe(running("echo", echo.clone(), json!({"parameters": {"unit": "web@1"}}))).await;
-    assert_eq!((seen["exit-code"].as_str(), seen["stdout"].as_str()), ("Some(0)", "unit=web@1 {x}\n"));
-    for bad in [json!({}), json!({"unit": "a b"}), json!({"unit": "$(id)"}), json!({"unit": "-n"}), json!({"other": "x"})] {
+    assert_eq!(
+        (seen["exit-code"].as_str(), seen["stdout"].as_str()),
+        ("Some(0)", "unit=web@1 {x}\n")
+    );
+    for bad in [
+        json!({}),
+        json!({"unit": "a b"}),
+        json!({"unit": "$(id)"}),
+        json!({"unit": "-n"}),
+        json!({"other": "x"}),
+    ] {
         let seen = probe(running("echo", echo.clone(), json!({"parameters": bad}))).await;
         assert_eq!(seen["error"], "invalid", "{seen:?}");
     }
@@ -57,7 +66,10 @@ async fn its_surroundings_are_plain() {
     lines.sort_unstable();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines.contains(&"FLAVOUR=vanilla"));
-    assert_eq!(probe(running("echo", script("pwd; cat"), json!({}))).await["stdout"], "/\n");
+    assert_eq!(
+        probe(running("echo", script("pwd; cat"), json!({}))).await["stdout"],
+        "/\n"
+    );
     let mut elsewhere = script("pwd");
     elsewhere.cwd = Some("/tmp".into());
     assert_eq!(probe(running("echo", elsewhere, json!({}))).await["stdout"], "/tmp\n");
@@ -66,8 +78,14 @@ async fn its_surroundings_are_plain() {
 #[tokio::test]
 async fn how_it_ended_is_said() {
     let seen = probe(running("echo", script("echo oh >&2; exit 3"), json!({}))).await;
-    assert_eq!((seen["exit-code"].as_str(), seen["stderr"].as_str()), ("Some(3)", "oh\n"));
-    assert_eq!(probe(running("echo", script("kill -9 $$"), json!({}))).await["exit-code"], "None");
+    assert_eq!(
+        (seen["exit-code"].as_str(), seen["stderr"].as_str()),
+        ("Some(3)", "oh\n")
+    );
+    assert_eq!(
+        probe(running("echo", script("kill -9 $$"), json!({}))).await["exit-code"],
+        "None"
+    );
     let missing = probe(running("echo", spec(&["/does/not/exist"]), json!({}))).await;
     assert_eq!(missing["error"], "failed", "{missing:?}");
 }
@@ -82,7 +100,10 @@ async fn its_output_is_bounded() {
 
 /// A script that writes down the process that it leaves behind, and runs for ever.
 fn endless(directory: &Path) -> CommandSpec {
-    script(&format!("sleep 1000 & echo $! > {0}/pid.new; mv {0}/pid.new {0}/pid; wait", directory.display()))
+    script(&format!(
+        "sleep 1000 & echo $! > {0}/pid.new; mv {0}/pid.new {0}/pid; wait",
+        directory.display()
+    ))
 }
 
 fn is_alive(pid: &str) -> bool {
@@ -106,7 +127,9 @@ async fn it_is_killed_with_its_call() {
     let directory = tempfile::tempdir().unwrap();
     let written = directory.path().join("pid");
     let target = running("sleep", endless(directory.path()), json!({"timeout-ms": u32::MAX}));
-    let failure = check(target.clone(), context_of(Duration::from_millis(500))).await.unwrap_err();
+    let failure = check(target.clone(), context_of(Duration::from_millis(500)))
+        .await
+        .unwrap_err();
     assert!(matches!(&failure, CallFailure::TimedOut { waiting_for: Some(what), .. } if what == "commands.run(sleep)"));
     let pid = std::fs::read_to_string(&written).unwrap();
     eventually("the child is gone", || !is_alive(pid.trim())).await;
@@ -123,7 +146,12 @@ async fn it_is_killed_with_its_call() {
 #[tokio::test]
 async fn a_server_that_it_starts_stays() {
     // It holds the output open, as daemons do that were started carelessly.
-    let seen = probe(running("echo", script("sleep 300 & echo $!"), json!({"timeout-ms": 10_000}))).await;
+    let seen = probe(running(
+        "echo",
+        script("sleep 300 & echo $!"),
+        json!({"timeout-ms": 10_000}),
+    ))
+    .await;
     assert_eq!(seen["exit-code"], "Some(0)", "{seen:?}");
     let pid = seen["stdout"].trim();
     assert!(is_alive(pid));

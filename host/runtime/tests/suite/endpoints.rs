@@ -10,7 +10,9 @@ use crate::servers::{Nginx, Redis, authority, free_port, saying, silent};
 use crate::support::{check, context_of, probe, target};
 
 fn tcp(port: u16) -> Endpoint {
-    Endpoint::Tcp { address: format!("127.0.0.1:{port}") }
+    Endpoint::Tcp {
+        address: format!("127.0.0.1:{port}"),
+    }
 }
 
 fn to(endpoint: &str, place: Endpoint, mut config: serde_json::Value) -> Target {
@@ -25,8 +27,14 @@ fn to(endpoint: &str, place: Endpoint, mut config: serde_json::Value) -> Target 
 async fn redis_answers_over_tcp_and_over_a_unix_socket() {
     let redis = Redis::start().await;
     let ping = json!({"send": "PING\r\n"});
-    assert_eq!(probe(to("tcp", tcp(redis.port), ping.clone())).await["read"], "+PONG\r\n");
-    assert_eq!(probe(to("unix", Endpoint::Unix { path: redis.socket() }, ping)).await["read"], "+PONG\r\n");
+    assert_eq!(
+        probe(to("tcp", tcp(redis.port), ping.clone())).await["read"],
+        "+PONG\r\n"
+    );
+    assert_eq!(
+        probe(to("unix", Endpoint::Unix { path: redis.socket() }, ping)).await["read"],
+        "+PONG\r\n"
+    );
 }
 
 #[tokio::test]
@@ -43,7 +51,11 @@ async fn what_is_not_there_is_unreachable_and_nameless() {
         let seen = probe(to("nowhere", place, json!({}))).await;
         assert_eq!(seen["error"], "unreachable");
         for hidden in [&port.to_string(), "127.0.0.1", "exist.sock"] {
-            assert!(!seen["message"].contains(hidden), "the guest learns {hidden}: {}", seen["message"]);
+            assert!(
+                !seen["message"].contains(hidden),
+                "the guest learns {hidden}: {}",
+                seen["message"]
+            );
         }
     }
 }
@@ -57,8 +69,16 @@ async fn silence_ends_at_the_guests_own_time() {
 #[tokio::test]
 async fn silence_ends_at_the_calls_time() {
     let patient = to("silent", tcp(silent()), json!({"timeout-ms": u32::MAX}));
-    let failure = check(patient, context_of(Duration::from_millis(300))).await.unwrap_err();
-    let CallFailure::TimedOut { waiting_for: Some(what), .. } = &failure else { panic!("{failure:?}") };
+    let failure = check(patient, context_of(Duration::from_millis(300)))
+        .await
+        .unwrap_err();
+    let CallFailure::TimedOut {
+        waiting_for: Some(what),
+        ..
+    } = &failure
+    else {
+        panic!("{failure:?}")
+    };
     assert_eq!(what, "endpoints.connection.read(silent)");
     assert!(failure.evidence().contains(&("waiting-for".into(), what.clone())));
 }
@@ -71,7 +91,11 @@ async fn connections_and_writes_are_bounded() {
     assert_eq!((seen["opened"].as_str(), seen["refused"].as_str()), ("16", "too-many"));
     assert_eq!(seen["again"], "true", "a closed one makes room");
 
-    let large = to("silent", tcp(silent()), json!({"send-bytes": (256 << 10) + 1, "read": false}));
+    let large = to(
+        "silent",
+        tcp(silent()),
+        json!({"send-bytes": (256 << 10) + 1, "read": false}),
+    );
     assert_eq!(probe(large).await["error"], "too-large");
     let fits = to("silent", tcp(silent()), json!({"send-bytes": 256 << 10, "read": false}));
     assert_eq!(probe(fits).await["connected"], "true");
@@ -90,7 +114,10 @@ async fn tls_is_checked_both_ways() {
         to("tls", place, json!({"send": "GET /status HTTP/1.0\r\n\r\n"}))
     };
     let (chain, key) = &nginx.client;
-    let known = ClientCertificate { chain: chain.clone().into_bytes(), key: Secret::new(key.as_bytes()) };
+    let known = ClientCertificate {
+        chain: chain.clone().into_bytes(),
+        key: Secret::new(key.as_bytes()),
+    };
 
     let seen = probe(tls(nginx.https, "web.test", &nginx.authority, None)).await;
     assert!(seen["read"].starts_with("HTTP/1.1 200"), "{seen:?}");
@@ -107,7 +134,11 @@ async fn tls_is_checked_both_ways() {
         let seen = probe(tls(nginx.https, name, authority, None)).await;
         assert_eq!(seen["error"], "unreachable", "{name}: {seen:?}");
         assert!(seen["message"].contains(why), "{}", seen["message"]);
-        assert!(!seen["message"].contains(".test"), "the guest learns a name: {}", seen["message"]);
+        assert!(
+            !seen["message"].contains(".test"),
+            "the guest learns a name: {}",
+            seen["message"]
+        );
     }
     let seen = probe(tls(nginx.https, "web.test", "no pem", None)).await;
     assert!(seen["message"].contains("no certificate"), "{}", seen["message"]);

@@ -13,7 +13,10 @@ use crate::servers::{Redis, silent};
 use crate::support::{Seen, context, hostile, probe, seen_in_step, target};
 
 async fn settle(target: Target, term: u64) -> Seen {
-    let context = CallContext { term: Term(term), ..context() };
+    let context = CallContext {
+        term: Term(term),
+        ..context()
+    };
     seen_in_step(&hostile().await.settle(&Arc::new(target), context).await.unwrap())
 }
 
@@ -57,7 +60,12 @@ async fn a_drain_call_of_an_old_term_connects_to_nothing_and_a_probe_may() {
     let redis = Redis::start().await;
     let connecting = || {
         let mut target = target("fence", json!({"do": "connect", "endpoint": "tcp", "send": "PING\r\n"}));
-        target.endpoints.insert("tcp".into(), Endpoint::Tcp { address: redis.address() });
+        target.endpoints.insert(
+            "tcp".into(),
+            Endpoint::Tcp {
+                address: redis.address(),
+            },
+        );
         target.fence.store(8, Ordering::SeqCst);
         target
     };
@@ -70,7 +78,12 @@ async fn a_drain_call_of_an_old_term_connects_to_nothing_and_a_probe_may() {
 async fn a_term_that_moves_on_stops_a_connection_that_is_open() {
     let config = json!({"do": "connect", "endpoint": "silent", "pause-ms": 500, "send": "PROMOTE", "read": false});
     let mut target = target("fence-later", config);
-    target.endpoints.insert("silent".into(), Endpoint::Tcp { address: format!("127.0.0.1:{}", silent()) });
+    target.endpoints.insert(
+        "silent".into(),
+        Endpoint::Tcp {
+            address: format!("127.0.0.1:{}", silent()),
+        },
+    );
     let fence = target.fence.clone();
     let call = tokio::spawn(settle(target, 7));
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -10,7 +10,12 @@ fn to(port: u16, mut config: Value) -> Target {
     config["do"] = "http".into();
     config["endpoint"] = "web".into();
     let mut target = target("http", config);
-    target.endpoints.insert("web".into(), Endpoint::Tcp { address: format!("127.0.0.1:{port}") });
+    target.endpoints.insert(
+        "web".into(),
+        Endpoint::Tcp {
+            address: format!("127.0.0.1:{port}"),
+        },
+    );
     target
 }
 
@@ -19,15 +24,24 @@ async fn nginx_answers() {
     let nginx = Nginx::start().await;
     let seen = probe(to(nginx.http, json!({"path": "/status"}))).await;
     assert_eq!(seen["status"], "200");
-    assert_eq!(seen["body"], format!("Active connections: 1 of 127.0.0.1:{}\n", nginx.http));
+    assert_eq!(
+        seen["body"],
+        format!("Active connections: 1 of 127.0.0.1:{}\n", nginx.http)
+    );
     assert!(seen.contains_key("header-server"), "{seen:?}");
 
     let post = json!({"method": "POST", "path": "/echo", "body": "12345", "headers": [["X-From", "a probe"]]});
     assert_eq!(probe(to(nginx.http, post)).await["body"], "POST a probe 5");
-    assert_eq!(probe(to(nginx.http, json!({"path": "/missing"}))).await["status"], "404");
+    assert_eq!(
+        probe(to(nginx.http, json!({"path": "/missing"}))).await["status"],
+        "404"
+    );
 
     let named = json!({"path": "/status", "headers": [["Host", "shop.test"]]});
-    assert_eq!(probe(to(nginx.http, named)).await["body"], "Active connections: 1 of shop.test\n");
+    assert_eq!(
+        probe(to(nginx.http, named)).await["body"],
+        "Active connections: 1 of shop.test\n"
+    );
 }
 
 #[tokio::test]
@@ -36,7 +50,10 @@ async fn a_body_is_cut_where_the_guest_says() {
     let seen = probe(to(nginx.http, json!({"path": "/large", "max-body": 1_000}))).await;
     assert_eq!((seen["length"].as_str(), seen["truncated"].as_str()), ("1000", "true"));
     let seen = probe(to(nginx.http, json!({"path": "/large", "max-body": 100_000}))).await;
-    assert_eq!((seen["length"].as_str(), seen["truncated"].as_str()), ("100000", "false"));
+    assert_eq!(
+        (seen["length"].as_str(), seen["truncated"].as_str()),
+        ("100000", "false")
+    );
 }
 
 #[tokio::test]
@@ -55,7 +72,11 @@ async fn over_tls_too() {
 
 #[tokio::test]
 async fn what_is_no_server_is_an_error() {
-    for (port, code) in [(saying(b"220 mail.test ESMTP\r\n"), "failed"), (saying(b""), "failed"), (silent(), "timed-out")] {
+    for (port, code) in [
+        (saying(b"220 mail.test ESMTP\r\n"), "failed"),
+        (saying(b""), "failed"),
+        (silent(), "timed-out"),
+    ] {
         let seen = probe(to(port, json!({"path": "/", "timeout-ms": 500}))).await;
         assert_eq!(seen["error"], code, "{seen:?}");
     }
@@ -73,7 +94,11 @@ async fn an_endless_head_is_refused() {
 
 #[tokio::test]
 async fn a_guest_can_not_frame_the_message_itself() {
-    for headers in [json!([["Content-Length", "99"]]), json!([["Transfer-Encoding", "chunked"]]), json!([["a\r\nb", "c"]])] {
+    for headers in [
+        json!([["Content-Length", "99"]]),
+        json!([["Transfer-Encoding", "chunked"]]),
+        json!([["a\r\nb", "c"]]),
+    ] {
         let seen = probe(to(1, json!({"path": "/", "headers": headers}))).await;
         assert_eq!(seen["error"], "invalid", "{seen:?}");
     }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use understudy_protocol::{
-    Disposition, Fault, FaultKind, Outcome, RequestState, RequestStatus, ServerState, Severity,
-};
+use understudy_protocol::{Disposition, Fault, FaultKind, Outcome, RequestState, RequestStatus, ServerState, Severity};
 use understudy_runtime::{Assessment, CallFailure, Limits, Manner, RequestPages, Status, Target};
 
 use crate::support::{context, context_of, hostile, seen_in_step, target};
@@ -47,7 +45,10 @@ async fn a_page_and_a_listing_are_bounded() {
     assert!(pages.is_empty());
 
     let mut few = target("list-few", json!({"requests": 10, "page": 4}));
-    few.limits = Some(Limits { requests: 9, ..Limits::default() });
+    few.limits = Some(Limits {
+        requests: 9,
+        ..Limits::default()
+    });
     let (ended, pages) = list(few).await;
     assert!(matches!(ended, Err(CallFailure::Plugin(error)) if error.code == "too-large"));
     assert_eq!(pages.len(), 2);
@@ -69,7 +70,9 @@ async fn a_listing_that_nobody_takes_ends() {
     assert!(matches!(ended, Err(CallFailure::Plugin(error)) if error.code == "closed"));
 
     let (sink, _pages) = mpsc::channel(1);
-    let ended = plugin.list_requests(&target, context_of(Duration::from_millis(300)), sink).await;
+    let ended = plugin
+        .list_requests(&target, context_of(Duration::from_millis(300)), sink)
+        .await;
     assert!(
         matches!(&ended, Err(CallFailure::TimedOut { waiting_for: Some(what), .. }) if what == "ledger.request-sink.push"),
         "{ended:?}"
@@ -104,8 +107,7 @@ async fn resolve(config: Value, count: u64) -> (Status, Vec<Disposition>) {
     };
     let target = Arc::new(target("resolve", config));
     let requests = RequestPages::of((0..count).map(request).collect());
-    let (step, dispositions) =
-        tokio::join!(plugin.resolve_requests(&target, context(), requests, sink), receive);
+    let (step, dispositions) = tokio::join!(plugin.resolve_requests(&target, context(), requests, sink), receive);
     (step.unwrap().status, dispositions)
 }
 
@@ -116,7 +118,10 @@ async fn every_request_gets_its_disposition() {
     let ids: BTreeSet<_> = dispositions.iter().map(|disposition| disposition.id.clone()).collect();
     assert_eq!((dispositions.len(), ids.len()), (5_000, 5_000));
     use Outcome::{ClientRetries, Completed, Lost, Refused, Replayed};
-    let outcomes: Vec<_> = dispositions[..6].iter().map(|disposition| disposition.outcome).collect();
+    let outcomes: Vec<_> = dispositions[..6]
+        .iter()
+        .map(|disposition| disposition.outcome)
+        .collect();
     assert_eq!(outcomes, [Replayed, ClientRetries, Completed, Refused, Lost, Refused]);
 }
 
@@ -126,7 +131,11 @@ async fn what_is_left_is_said() {
     assert_eq!(dispositions.len(), 1_000);
     assert_eq!(
         status,
-        Status::Working { remaining: Some(1_500), blocker: None, retry_in: Duration::from_millis(10) }
+        Status::Working {
+            remaining: Some(1_500),
+            blocker: None,
+            retry_in: Duration::from_millis(10)
+        }
     );
     assert_eq!(resolve(json!({}), 0).await, (Status::Done, Vec::new()));
 }
@@ -138,8 +147,14 @@ async fn every_drain_call_reaches_its_function() {
     let steps = [
         ("stop-admitting", plugin.stop_admitting(&target, context()).await),
         ("settle", plugin.settle(&target, context()).await),
-        ("shut-down graceful", plugin.shut_down(&target, context(), Manner::Graceful).await),
-        ("shut-down forced", plugin.shut_down(&target, context(), Manner::Forced).await),
+        (
+            "shut-down graceful",
+            plugin.shut_down(&target, context(), Manner::Graceful).await,
+        ),
+        (
+            "shut-down forced",
+            plugin.shut_down(&target, context(), Manner::Forced).await,
+        ),
         ("resume", plugin.resume(&target, context()).await),
         ("take-over", plugin.take_over(&target, context()).await),
         ("stand-by", plugin.stand_by(&target, context()).await),
@@ -147,7 +162,10 @@ async fn every_drain_call_reaches_its_function() {
     for (function, step) in steps {
         assert_eq!(seen_in_step(&step.unwrap())["function"], function);
     }
-    assert_eq!(plugin.observe(&target, context()).await.unwrap(), ServerState::StandingBy);
+    assert_eq!(
+        plugin.observe(&target, context()).await.unwrap(),
+        ServerState::StandingBy
+    );
 }
 
 #[tokio::test]
@@ -162,11 +180,17 @@ async fn an_assessment_sees_the_fault() {
         shutdown_within: Some(Duration::from_secs(60)),
         evidence: vec![("disk".into(), "sda".into())],
     };
-    assert_eq!(plugin.assess(&target, context(), &fault).await.unwrap(), Assessment::Can);
+    assert_eq!(
+        plugin.assess(&target, context(), &fault).await.unwrap(),
+        Assessment::Can
+    );
     fault.kind = FaultKind::Software;
     let Assessment::Cannot { refusal, attributes } = plugin.assess(&target, context(), &fault).await.unwrap() else {
         panic!("it can")
     };
-    assert_eq!((refusal.code.as_str(), refusal.message.as_str()), ("not-that-fault", "disk-dying: sectors"));
+    assert_eq!(
+        (refusal.code.as_str(), refusal.message.as_str()),
+        ("not-that-fault", "disk-dying: sectors")
+    );
     assert_eq!(attributes, fault.evidence);
 }

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use understudy_runtime::ConnectionAnnotator;
 
-use crate::servers::eventually;
-use crate::support::{Seen, check, context, probe, target};
+use crate::support::{GUARD, Seen, check, context, probe, target};
 
 #[tokio::test]
 async fn readings_are_those_of_the_prefix() {
@@ -16,7 +15,11 @@ async fn readings_are_those_of_the_prefix() {
     target.disks = vec!["/".into()];
     let report = check(target.clone(), context()).await.unwrap();
     assert!(report.readings.iter().all(|reading| reading.key.starts_with("disk.")));
-    let total = report.readings.iter().find(|reading| reading.key == "disk.total").unwrap();
+    let total = report
+        .readings
+        .iter()
+        .find(|reading| reading.key == "disk.total")
+        .unwrap();
     assert!(total.value > 0.0 && total.unit == "B");
     assert_eq!(total.attributes, [("path".to_owned(), "/".to_owned())]);
 
@@ -31,7 +34,10 @@ struct Client;
 
 impl ConnectionAnnotator for Client {
     fn annotate(&self, local: SocketAddr, remote: SocketAddr) -> Vec<(String, String)> {
-        vec![("client".to_owned(), format!("192.0.2.9:{}", remote.port())), ("of".to_owned(), local.to_string())]
+        vec![
+            ("client".to_owned(), format!("192.0.2.9:{}", remote.port())),
+            ("of".to_owned(), local.to_string()),
+        ]
     }
 }
 
@@ -47,7 +53,12 @@ impl Server {
     fn new(address: &str, clients: usize) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let local = listener.local_addr().unwrap();
-        let mut server = Self { port: local.port(), clients: Vec::new(), accepted: Vec::new(), _listener: listener };
+        let mut server = Self {
+            port: local.port(),
+            clients: Vec::new(),
+            accepted: Vec::new(),
+            _listener: listener,
+        };
         for _ in 0..clients {
             server.clients.push(TcpStream::connect(local).unwrap());
             server.accepted.push(server._listener.accept().unwrap().0);
@@ -60,7 +71,10 @@ impl Server {
         let remote = self.clients[client].local_addr().unwrap().to_string();
         let entries = seen.iter().filter(|(key, _)| key.starts_with("connection-"));
         let entries: Vec<Value> = entries.map(|(_, entry)| serde_json::from_str(entry).unwrap()).collect();
-        entries.into_iter().find(|entry| entry["remote"] == remote).expect("the client is listed")
+        entries
+            .into_iter()
+            .find(|entry| entry["remote"] == remote)
+            .expect("the client is listed")
     }
 }
 
@@ -82,9 +96,13 @@ async fn connections_of_the_services_ports_are_listed() {
     server.clients[2].write_all(b"question").unwrap();
 
     let seen = probe(target).await;
-    assert_eq!((seen["total"].as_str(), seen["listed"].as_str(), seen["pages"].as_str()), ("3", "3", "2"));
-    let awaits: Vec<Value> =
-        (0..3).map(|client| server.entry(&seen, client)["attributes"]["awaiting-answer"].clone()).collect();
+    assert_eq!(
+        (seen["total"].as_str(), seen["listed"].as_str(), seen["pages"].as_str()),
+        ("3", "3", "2")
+    );
+    let awaits: Vec<Value> = (0..3)
+        .map(|client| server.entry(&seen, client)["attributes"]["awaiting-answer"].clone())
+        .collect();
     assert_eq!(awaits, ["false", "true", "true"]);
     let entry = server.entry(&seen, 2);
     assert_eq!(entry["state"], "established");
@@ -105,8 +123,14 @@ async fn states_change_and_connections_go() {
     assert_eq!(server.entry(&probe(target.clone()).await, 0)["state"], "close-wait");
     server.accepted.clear();
     server.clients.clear();
-    eventually("all are gone", || TcpListener::bind(("127.0.0.1", 0)).is_ok()).await;
-    assert_eq!(probe(target.clone()).await["total"], "0");
+    let gone = async {
+        while probe(target.clone()).await["total"] != "0" {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, gone)
+        .await
+        .expect("closed connections stay listed");
     target.ports.clear();
     assert_eq!(probe(target).await["total"], "0", "no ports, no connections");
 }

@@ -42,11 +42,23 @@ impl Redis {
         let port = free_port();
         let socket = directory.path().join("redis.sock");
         let arguments = [
-            "--bind", "127.0.0.1", "--port", &port.to_string(), "--unixsocket", socket.to_str().unwrap(), "--save", "",
-            "--dir", directory.path().to_str().unwrap(),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--unixsocket",
+            socket.to_str().unwrap(),
+            "--save",
+            "",
+            "--dir",
+            directory.path().to_str().unwrap(),
         ];
         let process = Process::start("redis-server", "redis-server", &arguments);
-        let redis = Self { port, directory, _process: process };
+        let redis = Self {
+            port,
+            directory,
+            _process: process,
+        };
         eventually("redis answers", || UnixStream::connect(redis.socket()).is_ok()).await;
         eventually("redis answers", || TcpStream::connect(redis.address()).is_ok()).await;
         redis
@@ -116,7 +128,15 @@ impl Nginx {
             eventually("nginx answers", || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
         }
         let authority = authority.pem();
-        Self { http, https, https_for_known, authority, client, _directory: directory, _process: process }
+        Self {
+            http,
+            https,
+            https_for_known,
+            authority,
+            client,
+            _directory: directory,
+            _process: process,
+        }
     }
 }
 
@@ -131,7 +151,9 @@ pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
 fn signed(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut params = named(name);
-    params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
+    params
+        .subject_alt_names
+        .push(SanType::DnsName(name.try_into().unwrap()));
     (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
 }
 

@@ -24,12 +24,23 @@ fn spinners(count: usize, name: &'static str) -> Vec<tokio::task::JoinHandle<Cal
 async fn honest_probes_go_on_beside_spinning_ones() {
     let redis = Redis::start().await;
     let spinners = spinners(8, "spinner");
-    let mut honest = target("honest", json!({"do": "connect", "endpoint": "tcp", "send": "PING\r\n"}));
-    honest.endpoints.insert("tcp".into(), Endpoint::Tcp { address: redis.address() });
+    let mut honest = target(
+        "honest",
+        json!({"do": "connect", "endpoint": "tcp", "send": "PING\r\n"}),
+    );
+    honest.endpoints.insert(
+        "tcp".into(),
+        Endpoint::Tcp {
+            address: redis.address(),
+        },
+    );
     for _ in 0..20 {
         assert_eq!(probe(honest.clone()).await["read"], "+PONG\r\n");
     }
-    assert!(spinners.iter().all(|spinner| !spinner.is_finished()), "they should still be spinning");
+    assert!(
+        spinners.iter().all(|spinner| !spinner.is_finished()),
+        "they should still be spinning"
+    );
     for spinner in spinners {
         spinner.abort();
     }
@@ -41,7 +52,10 @@ async fn the_daemons_own_thread_goes_on() {
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(spinners.iter().all(|spinner| !spinner.is_finished()), "they should still be spinning");
+    assert!(
+        spinners.iter().all(|spinner| !spinner.is_finished()),
+        "they should still be spinning"
+    );
     for spinner in spinners {
         spinner.abort();
     }
@@ -57,7 +71,10 @@ async fn a_dropped_call_ends() {
         let all = futures_util::future::join_all(calls);
         assert!(tokio::time::timeout(Duration::from_millis(50), all).await.is_err());
     }
-    assert_eq!(probe(target("dropped", json!({"do": "context"}))).await["service"], "dropped");
+    assert_eq!(
+        probe(target("dropped", json!({"do": "context"}))).await["service"],
+        "dropped"
+    );
 }
 
 #[tokio::test]
@@ -77,8 +94,12 @@ async fn an_impolite_plugin_is_ended_when_it_is_cancelled() {
     let mut context = context();
     context.cancellation.cancel();
     context.remaining = Duration::from_secs(50);
-    let failure = check(target("impolite", json!({"do": "spin"})), context).await.unwrap_err();
+    let failure = check(target("impolite", json!({"do": "spin"})), context)
+        .await
+        .unwrap_err();
     assert_eq!(failure, CallFailure::Cancelled);
-    let state = hostile().await.breaker(&target("impolite", json!({})).service, understudy_runtime::World::Probe);
+    let state = hostile()
+        .await
+        .breaker(&target("impolite", json!({})).service, understudy_runtime::World::Probe);
     assert_eq!(state.failures, 0, "nobody blames it for that");
 }

@@ -21,7 +21,11 @@ pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let cache_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins");
-        Runtime::new(RuntimeConfig { cache_dir, limits: Limits::default() }).unwrap()
+        Runtime::new(RuntimeConfig {
+            cache_dir,
+            limits: Limits::default(),
+        })
+        .unwrap()
     })
 }
 
@@ -30,7 +34,11 @@ pub(crate) fn plugin_path(name: &str) -> PathBuf {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/dist");
     let directory = std::env::var_os("UNDERSTUDY_PLUGINS_DIR").map_or(ours, PathBuf::from);
     let path = directory.join(format!("{name}.wasm"));
-    assert!(path.exists(), "{} is not there: run `make plugins` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not there: run `make plugins` first",
+        path.display()
+    );
     path
 }
 
@@ -42,13 +50,27 @@ pub(crate) async fn hostile() -> Arc<Plugin> {
 
 /// A target with everything granted that the plugin asks for, and nothing declared.
 pub(crate) fn target(service: &str, config: Value) -> Target {
-    let mut target =
-        Target::new(ServiceName::new(service).unwrap(), "hostile", HostName::new("alpha").unwrap());
+    let mut target = Target::new(
+        ServiceName::new(service).unwrap(),
+        "hostile",
+        HostName::new("alpha").unwrap(),
+    );
     target.config = config.to_string();
     target.granted = [
-        "endpoint:tcp", "endpoint:unix", "endpoint:tls", "endpoint:web", "endpoint:silent", "endpoint:nowhere",
-        "endpoint:unasked", "command:echo", "command:change", "command:sleep", "command:loud", "secret:password",
-        "sockets", "system",
+        "endpoint:tcp",
+        "endpoint:unix",
+        "endpoint:tls",
+        "endpoint:web",
+        "endpoint:silent",
+        "endpoint:nowhere",
+        "endpoint:unasked",
+        "command:echo",
+        "command:change",
+        "command:sleep",
+        "command:loud",
+        "secret:password",
+        "sockets",
+        "system",
     ]
     .iter()
     .map(|ask| ask.parse().unwrap())
@@ -68,7 +90,9 @@ pub(crate) fn context_of(remaining: Duration) -> CallContext {
 pub(crate) async fn check(target: Target, context: CallContext) -> Result<Report, CallFailure> {
     let plugin = hostile().await;
     let target = Arc::new(target);
-    tokio::time::timeout(GUARD, plugin.check(&target, context)).await.expect("the call hangs")
+    tokio::time::timeout(GUARD, plugin.check(&target, context))
+        .await
+        .expect("the call hangs")
 }
 
 /// What a probe saw.
@@ -83,7 +107,9 @@ pub(crate) fn seen(report: &Report) -> Seen {
 /// What a drain call saw.
 pub(crate) fn seen_in_step(step: &Step) -> Seen {
     match &step.status {
-        Status::Working { blocker: Some(blocker), .. } => serde_json::from_str(blocker).unwrap(),
+        Status::Working {
+            blocker: Some(blocker), ..
+        } => serde_json::from_str(blocker).unwrap(),
         other => panic!("it saw nothing: {other:?}"),
     }
 }

@@ -32,8 +32,7 @@ pub(crate) fn run(config: &Value, context: &CallContext) -> Result<Seen, PluginE
         }
         "until-cancelled" => Ok(until_cancelled()),
         "error" => Err(error("no-server", "it does not answer", true)),
-        other => reach::run(other, config, Some(context))
-            .ok_or_else(|| error("unknown-behaviour", other, false)),
+        other => reach::run(other, config, Some(context)).ok_or_else(|| error("unknown-behaviour", other, false)),
     }
 }
 
@@ -49,7 +48,10 @@ pub(crate) fn report(config: &Value) -> Option<probe::Report> {
     match config["do"].as_str().unwrap_or_default() {
         "healthy" => {}
         "failing-without-fault" => report.verdict = probe::Verdict::Failing,
-        "bad-code" => report.faults.push(crate::Fault { code: "Not Kebab".to_owned(), ..fault(Seen::new()) }),
+        "bad-code" => report.faults.push(crate::Fault {
+            code: "Not Kebab".to_owned(),
+            ..fault(Seen::new())
+        }),
         "not-a-number" => report.readings.push(system::Reading {
             key: "lag".to_owned(),
             value: f64::NAN,
@@ -57,9 +59,17 @@ pub(crate) fn report(config: &Value) -> Option<probe::Report> {
             attributes: Vec::new(),
         }),
         "huge-answer" => {
-            report.faults.push(crate::Fault { message: "x".repeat(bytes), ..fault(Seen::new()) });
+            report.faults.push(crate::Fault {
+                message: "x".repeat(bytes),
+                ..fault(Seen::new())
+            });
         }
-        "huge-state" => report.state = Some(SavedState { format: 1, data: vec![0; bytes] }),
+        "huge-state" => {
+            report.state = Some(SavedState {
+                format: 1,
+                data: vec![0; bytes],
+            })
+        }
         "many-faults" => report.faults = vec![fault(Seen::new()); bytes],
         _ => return None,
     }
@@ -71,7 +81,10 @@ pub(crate) fn next_state(config: &Value, context: &CallContext) -> Option<SavedS
     if config["count"] != true {
         return None;
     }
-    let before = context.state.as_ref().and_then(|state| state.data.clone().try_into().ok());
+    let before = context
+        .state
+        .as_ref()
+        .and_then(|state| state.data.clone().try_into().ok());
     Some(saved(before.map_or(0, u64::from_le_bytes) + 1))
 }
 
@@ -113,7 +126,11 @@ pub(crate) fn resolve(
     let left = total - done;
     let status = match left {
         0 => drainer::Status::Done,
-        _ => drainer::Status::Working(drainer::Working { remaining: Some(left), blocker: None, retry_in_ms: 10 }),
+        _ => drainer::Status::Working(drainer::Working {
+            remaining: Some(left),
+            blocker: None,
+            retry_in_ms: 10,
+        }),
     };
     Ok(drainer::Step { status, state: None })
 }
@@ -132,13 +149,21 @@ pub(crate) fn pair(key: &str, value: impl ToString) -> (String, String) {
 /// Its frames hold numbers only: they are on the sandbox's own stack.
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
-    if depth == 0 { 0 } else { recurse(depth - 1).wrapping_mul(3) ^ depth }
+    if depth == 0 {
+        0
+    } else {
+        recurse(depth - 1).wrapping_mul(3) ^ depth
+    }
 }
 
 /// Its frames have an address: they are on the stack in the guest's memory, which ends first.
 fn recurse_in_memory(depth: u64) -> u64 {
     let here = std::hint::black_box([depth; 64]);
-    if depth == 0 { 0 } else { recurse_in_memory(depth - 1) + here[(depth % 64) as usize] }
+    if depth == 0 {
+        0
+    } else {
+        recurse_in_memory(depth - 1) + here[(depth % 64) as usize]
+    }
 }
 
 /// Leaks; the allocator aborts when there is no more.
@@ -231,7 +256,11 @@ fn disposition(request: RequestStatus) -> Disposition {
         RequestState::Running => (Outcome::ClientRetries, "the client asks again"),
         RequestState::Cut => (Outcome::Lost, "nobody knows"),
     };
-    Disposition { id: request.id, outcome, message: message.to_owned() }
+    Disposition {
+        id: request.id,
+        outcome,
+        message: message.to_owned(),
+    }
 }
 
 fn from_host(refused: HostError) -> PluginError {
@@ -239,5 +268,10 @@ fn from_host(refused: HostError) -> PluginError {
 }
 
 fn error(code: &str, message: &str, retryable: bool) -> PluginError {
-    PluginError { code: code.to_owned(), message: message.to_owned(), retryable, attributes: Vec::new() }
+    PluginError {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        retryable,
+        attributes: Vec::new(),
+    }
 }

@@ -56,7 +56,12 @@ impl probe::Guest for Hostile {
         let state = behaviour::next_state(&config, &context);
         let seen = behaviour::run(&config, &context)?;
         let readings = reach::readings(&config);
-        Ok(probe::Report { verdict: probe::Verdict::Impaired, faults: vec![fault(seen)], readings, state })
+        Ok(probe::Report {
+            verdict: probe::Verdict::Impaired,
+            faults: vec![fault(seen)],
+            readings,
+            state,
+        })
     }
 }
 
@@ -124,13 +129,23 @@ fn step(function: &str, context: &CallContext) -> Result<drainer::Step, PluginEr
     let state = behaviour::next_state(&config, context);
     let mut seen = behaviour::run(&config, context)?;
     if seen.is_empty() {
-        return Ok(drainer::Step { status: drainer::Status::Done, state });
+        return Ok(drainer::Step {
+            status: drainer::Status::Done,
+            state,
+        });
     }
     seen.push(("function".to_owned(), function.to_owned()));
     let seen: serde_json::Map<String, Value> = seen.into_iter().map(|(key, value)| (key, value.into())).collect();
     let blocker = Some(Value::Object(seen).to_string());
-    let working = drainer::Working { remaining: Some(1), blocker, retry_in_ms: 50 };
-    Ok(drainer::Step { status: drainer::Status::Working(working), state })
+    let working = drainer::Working {
+        remaining: Some(1),
+        blocker,
+        retry_in_ms: 50,
+    };
+    Ok(drainer::Step {
+        status: drainer::Status::Working(working),
+        state,
+    })
 }
 
 /// What must fail at install: every capability, one diagnostic each.
@@ -163,11 +178,17 @@ fn fault(evidence: Seen) -> Fault {
 }
 
 fn diagnostic(path: &str, message: String) -> manifest::Diagnostic {
-    manifest::Diagnostic { path: path.to_owned(), message }
+    manifest::Diagnostic {
+        path: path.to_owned(),
+        message,
+    }
 }
 
 fn saved(number: u64) -> SavedState {
-    SavedState { format: 1, data: number.to_le_bytes().to_vec() }
+    SavedState {
+        format: 1,
+        data: number.to_le_bytes().to_vec(),
+    }
 }
 
 /// `endpoint:unasked` is left out on purpose.

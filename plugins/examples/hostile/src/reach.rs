@@ -59,7 +59,10 @@ fn connect(config: &Value) -> Result<Seen, HostError> {
 fn http(config: &Value) -> Result<Seen, HostError> {
     let list = config["headers"].as_array().cloned().unwrap_or_default();
     let header = |entry: &Value| {
-        (entry[0].as_str().unwrap_or_default().to_owned(), entry[1].as_str().unwrap_or_default().to_owned())
+        (
+            entry[0].as_str().unwrap_or_default().to_owned(),
+            entry[1].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let request = endpoints::HttpRequest {
         method: config["method"].as_str().unwrap_or("GET").to_owned(),
@@ -67,22 +70,36 @@ fn http(config: &Value) -> Result<Seen, HostError> {
         headers: list.iter().map(header).collect(),
         body: text(config, "body").as_bytes().to_vec(),
     };
-    let max_body = config["max-body"].as_u64().and_then(|max| u32::try_from(max).ok()).unwrap_or(65_536);
+    let max_body = config["max-body"]
+        .as_u64()
+        .and_then(|max| u32::try_from(max).ok())
+        .unwrap_or(65_536);
     let answer = endpoints::http(text(config, "endpoint"), &request, max_body, timeout(config))?;
     let mut seen = vec![
         pair("status", answer.status),
         pair("truncated", answer.truncated),
         pair("length", answer.body.len()),
-        pair("body", String::from_utf8_lossy(&answer.body[..answer.body.len().min(1000)])),
+        pair(
+            "body",
+            String::from_utf8_lossy(&answer.body[..answer.body.len().min(1000)]),
+        ),
     ];
-    seen.extend(answer.headers.into_iter().take(20).map(|(name, value)| (format!("header-{name}"), value)));
+    seen.extend(
+        answer
+            .headers
+            .into_iter()
+            .take(20)
+            .map(|(name, value)| (format!("header-{name}"), value)),
+    );
     Ok(seen)
 }
 
 fn command(config: &Value) -> Result<Seen, HostError> {
     let parameters = config["parameters"].as_object().cloned().unwrap_or_default();
-    let parameters: Vec<(String, String)> =
-        parameters.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+    let parameters: Vec<(String, String)> = parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
     let output = commands::run(text(config, "command"), &parameters, timeout(config))?;
     let start = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).into_owned();
     Ok(vec![
@@ -101,7 +118,10 @@ fn secret(config: &Value) -> Result<Seen, HostError> {
 
 fn connections(config: &Value) -> Result<Seen, HostError> {
     let listing = sockets::list_connections()?;
-    let max = config["page"].as_u64().and_then(|max| u32::try_from(max).ok()).unwrap_or(4096);
+    let max = config["page"]
+        .as_u64()
+        .and_then(|max| u32::try_from(max).ok())
+        .unwrap_or(4096);
     let mut seen = vec![pair("total", listing.total())];
     let (mut pages, mut listed) = (0, 0);
     loop {
@@ -114,8 +134,11 @@ fn connections(config: &Value) -> Result<Seen, HostError> {
             listed += 1;
             // Evidence has room for some: the rest is counted.
             if listed <= 8 {
-                let attributes: serde_json::Map<String, Value> =
-                    connection.attributes.into_iter().map(|(key, value)| (key, value.into())).collect();
+                let attributes: serde_json::Map<String, Value> = connection
+                    .attributes
+                    .into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect();
                 let entry = serde_json::json!({
                     "local": connection.local, "remote": connection.remote, "state": connection.state,
                     "receive-queue": connection.receive_queue, "send-queue": connection.send_queue,
@@ -138,13 +161,21 @@ fn many_connections(config: &Value) -> Result<Seen, HostError> {
             Err(refused) => break refused,
         }
         if open.len() > 1000 {
-            break HostError { code: "none".to_owned(), message: String::new(), hint: None };
+            break HostError {
+                code: "none".to_owned(),
+                message: String::new(),
+                hint: None,
+            };
         }
     };
     let opened = open.len();
     open.pop();
     let again = endpoints::connect(text(config, "endpoint"), timeout(config)).is_ok();
-    Ok(vec![pair("opened", opened), pair("refused", refused.code), pair("again", again)])
+    Ok(vec![
+        pair("opened", opened),
+        pair("refused", refused.code),
+        pair("again", again),
+    ])
 }
 
 /// What WASI alone gives: it must be nothing.
@@ -155,7 +186,10 @@ fn wasi() -> Seen {
         pair("root", format!("{:?}", std::fs::read_dir("/").map(|_| "open"))),
         pair("passwd", format!("{:?}", std::fs::read("/etc/passwd").map(|_| "open"))),
         pair("write", format!("{:?}", std::fs::write("x", "y").map(|()| "written"))),
-        pair("stdin", std::io::Read::read(&mut std::io::stdin(), &mut [0; 8]).unwrap_or(usize::MAX)),
+        pair(
+            "stdin",
+            std::io::Read::read(&mut std::io::stdin(), &mut [0; 8]).unwrap_or(usize::MAX),
+        ),
     ]
 }
 
@@ -170,5 +204,8 @@ fn text<'a>(config: &'a Value, name: &str) -> &'a str {
 }
 
 fn timeout(config: &Value) -> u32 {
-    config["timeout-ms"].as_u64().and_then(|ms| u32::try_from(ms).ok()).unwrap_or(5_000)
+    config["timeout-ms"]
+        .as_u64()
+        .and_then(|ms| u32::try_from(ms).ok())
+        .unwrap_or(5_000)
 }
