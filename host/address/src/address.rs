@@ -100,9 +100,13 @@ impl Address {
         }
     }
 
-    /// Holds back what idle clients say next, so that no request reaches a server that is about to stop; repeats that
-    /// until every flow is idle or ended, at most for `within`. Call it after [`Address::hold`] and before the server
-    /// is told to stop.
+    /// Holds back what idle clients say next, so that no request reaches a server that is about to stop; waits until
+    /// every flow is idle or ended, at most for `within`. Flows that are busy then are held back when their answer has
+    /// come, until [`Address::admit`] or [`Address::take`]; it may be called again to look. Call it after
+    /// [`Address::hold`] and before the server is told to stop.
+    ///
+    /// Where idle connections are not carried, a client that never pauses gets half of `within` to come to the end of
+    /// its dialogue.
     ///
     /// Vip: flows do not pass through the daemon; does nothing and reports nothing.
     pub async fn quiesce(&self, within: Duration) -> Quiet {

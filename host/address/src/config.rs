@@ -53,6 +53,9 @@ impl ProxyConfig {
 }
 
 /// Settings of an address that moves between hosts.
+///
+/// The server must accept clients of an address that comes after its start: let it listen on every address (`0.0.0.0`,
+/// `::`), or set `net.ipv4.ip_nonlocal_bind`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VipConfig {
     /// The addresses, all of which move together.

@@ -3,12 +3,16 @@
 
 mod bed;
 
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
+use std::time::{Duration, Instant};
 
 use bed::{Lines, Server, address, config, drain, free};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use understudy_address::{AddressError, AddressEvent, Holding};
+use understudy_address::{Address, AddressConfig, AddressError, AddressEvent, Holding, ProxyConfig};
+use understudy_protocol::{HostName, ServiceName};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -195,4 +199,116 @@ async fn waiting_clients_are_not_kept_for_ever() {
         listen,
         waiting: Some(1)
     }));
+}
+
+#[tokio::test]
+async fn an_offer_outlives_askers_that_are_not_the_successor() {
+    let (listen, server) = (free(), Server::start(free(), "one").await);
+    let first = address(config(listen, server.at), "alpha").await;
+    first.take().await.unwrap();
+    first.drop_address().await.unwrap();
+    let mut waiting = Lines::connect(listen).await;
+    waiting.say("a").await.unwrap();
+    let offer = format!("understudy/handover/{}/{listen}", rustix::process::geteuid().as_raw());
+    // One that says nothing, one that says nonsense, and one that dies before it says that it has the socket.
+    for words in ["", "hello", "ask 1 web beta"] {
+        let mut stream = asker(&offer);
+        stream
+            .write_all(&u32::try_from(words.len()).unwrap().to_le_bytes())
+            .unwrap();
+        stream.write_all(words.as_bytes()).unwrap();
+        if words.starts_with("ask") {
+            stream.read_exact(&mut [0; 4]).unwrap();
+        }
+    }
+    // One of another service.
+    let other = ServiceName::new("other").unwrap();
+    let mut wrong = config(listen, server.at);
+    wrong.take_patience = Duration::from_millis(100);
+    let wrong = Address::new(AddressConfig::Proxy(wrong), other, HostName::new("beta").unwrap())
+        .await
+        .unwrap();
+    let error = wrong.take().await.unwrap_err();
+    assert!(
+        matches!(error, AddressError::Handover { .. }) && error.to_string().contains("of web, not of other"),
+        "{error}"
+    );
+
+    let second = address(config(listen, server.at), "beta").await;
+    second.take().await.unwrap();
+    assert_eq!(waiting.next().await.unwrap(), "one a");
+}
+
+fn asker(offer: &str) -> UnixStream {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match UnixStream::connect_addr(&UnixAddr::from_abstract_name(offer).unwrap()) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_goes_to_its_end_although_the_caller_stops_waiting() {
+    let (listen, server) = (free(), Server::start(free(), "one").await);
+    let first = address(config(listen, server.at), "alpha").await;
+    first.take().await.unwrap();
+    // A flow whose server does not end keeps the drop busy for a while.
+    let mut client = Lines::connect(listen).await;
+    client.say("slow 60000").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), first.drop_address())
+            .await
+            .is_err()
+    );
+    let second = address(config(listen, server.at), "beta").await;
+    second.take().await.unwrap();
+    assert_eq!(first.holding(), Holding::Dropped);
+    assert_eq!(Lines::connect(listen).await.ask("a").await.unwrap().unwrap(), "one a");
+}
+
+#[tokio::test]
+async fn several_addresses_move_together_in_both_families() {
+    let server = Server::start(free(), "one").await;
+    let six = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap();
+    let listen = vec![free(), six];
+    let both = |listen: &[std::net::SocketAddr]| ProxyConfig {
+        listen: listen.to_vec(),
+        ..config(listen[0], server.at)
+    };
+    let first = address(both(&listen), "alpha").await;
+    let second = address(both(&listen), "beta").await;
+    first.take().await.unwrap();
+    first.drop_address().await.unwrap();
+    let mut waiting = Vec::new();
+    for at in &listen {
+        waiting.push(Lines::connect(*at).await);
+    }
+    second.take().await.unwrap();
+    for mut client in waiting {
+        assert_eq!(client.ask("a").await.unwrap().unwrap(), "one a");
+    }
+    second.shutdown().await;
+    for at in listen {
+        assert!(TcpStream::connect(at).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_contradiction_in_the_configuration_is_refused() {
+    let at = free();
+    let zero = "127.0.0.1:0".parse().unwrap();
+    for (listen, part) in [
+        (vec![], "empty"),
+        (vec![zero], "no port"),
+        (vec![at], "both"),
+        (vec![free(), zero], "no port"),
+    ] {
+        let config = AddressConfig::Proxy(ProxyConfig::new(listen, at));
+        let (service, host) = (ServiceName::new("web").unwrap(), HostName::new("a").unwrap());
+        let error = Address::new(config, service, host).await.err().unwrap().to_string();
+        assert!(error.contains(part) && error.contains("of web"), "{error}");
+    }
 }

@@ -74,6 +74,8 @@ struct Ledger {
     interim: bool,
     /// The connection has a state that only its server knows.
     session: bool,
+    /// The client is to be held back as soon as the server has spoken last.
+    rest_wanted: bool,
 }
 
 impl Account {
@@ -90,6 +92,7 @@ impl Account {
             spoke_since_quiet: false,
             interim: false,
             session: false,
+            rest_wanted: false,
         };
         Account {
             id,
@@ -156,15 +159,22 @@ impl Account {
     }
 
     pub(super) fn delivered(&self) {
-        self.ledger().delivering = false;
+        let mut ledger = self.ledger();
+        ledger.delivering = false;
+        let open = *self.gate.borrow() == Gate::Open;
+        if open && ledger.rest_wanted && ledger.calm() {
+            self.gate.send_replace(Gate::Settling);
+        }
     }
 
     /// Holds the client back if nothing is in progress; says whether nothing is, and the client is held back.
     ///
     /// `eager`: a client that pauses for less than [`PAUSE`] is held back as soon as the server has spoken last; the
-    /// pause is then waited for while nobody can end it but the server.
+    /// pause is then waited for while nobody can end it but the server. If an answer is under way now, that holds for
+    /// its end.
     pub(super) fn quiesce_if_idle(&self, eager: bool) -> bool {
         let mut ledger = self.ledger();
+        ledger.rest_wanted |= eager;
         let gate = *self.gate.borrow();
         match gate {
             Gate::Quiet | Gate::Shut => true,
@@ -191,14 +201,20 @@ impl Account {
     }
 
     pub(super) fn reopen(&self) {
-        let _ledger = self.ledger();
+        let mut ledger = self.ledger();
+        ledger.rest_wanted = false;
         self.gate.send_replace(Gate::Open);
     }
 
     /// The flow was idle when its client was held back, and nothing was said since: another server may continue it.
     pub(super) fn still_quiet(&self) -> bool {
         let ledger = self.ledger();
-        *self.gate.borrow() == Gate::Quiet && !ledger.spoke_since_quiet && !ledger.delivering && !ledger.client_finished
+        let gate = *self.gate.borrow();
+        match gate {
+            Gate::Quiet => !ledger.spoke_since_quiet && !ledger.delivering && !ledger.client_finished,
+            Gate::Settling => ledger.calm() && ledger.silent(),
+            Gate::Open | Gate::Shut => false,
+        }
     }
 
     /// Nothing of the connection is known to its server alone.
@@ -319,6 +335,24 @@ mod tests {
         account.delivered();
         std::thread::sleep(PAUSE * 2);
         assert!(account.quiesce_if_idle(true) && account.still_quiet());
+    }
+
+    #[test]
+    fn a_busy_client_is_held_back_at_the_end_of_its_answer() {
+        let account = account();
+        say(&account, 1);
+        assert!(!account.quiesce_if_idle(true));
+        account.server_said(b"answer");
+        account.delivered();
+        assert_eq!(say(&account, 1), None);
+        assert!(!account.still_quiet(), "the answer may go on");
+        std::thread::sleep(PAUSE * 2);
+        assert!(account.still_quiet());
+        account.reopen();
+        say(&account, 1);
+        account.server_said(b"answer");
+        account.delivered();
+        assert_eq!(say(&account, 1), Some(1), "that ended with the hold");
     }
 
     #[test]

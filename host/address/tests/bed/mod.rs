@@ -113,7 +113,8 @@ impl Lines {
                 let line: Vec<u8> = self.kept.drain(..=end).collect();
                 return Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()));
             }
-            if self.stream.read_buf(&mut self.kept).await? == 0 {
+            let read = tokio::time::timeout(LONGEST, self.stream.read_buf(&mut self.kept));
+            if read.await?? == 0 {
                 return Ok(None);
             }
         }
@@ -124,6 +125,9 @@ impl Lines {
         self.try_next().await
     }
 }
+
+/// No answer in any test takes so long.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// All events that have come so far.
 pub fn drain(events: &mut tokio::sync::broadcast::Receiver<AddressEvent>) -> Vec<AddressEvent> {
