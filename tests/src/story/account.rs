@@ -73,7 +73,8 @@ impl fmt::Display for Account {
             self.unlisted.len(),
             self.unanswered,
             self.unanswered_unlisted.len(),
-        )
+        )?;
+        self.unlisted.iter().try_for_each(|client| write!(f, "; {client} was not listed"))
     }
 }
 
