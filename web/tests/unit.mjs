@@ -93,6 +93,14 @@ describe("server-sent events", () => {
   });
 });
 
+describe("numbers nobody reads", () => {
+  test("are short on a line", () => {
+    assert.equal(words.shortId("2cf1925eadbb665d31da403fc409c013-1"), "2cf1925e…-1");
+    assert.equal(words.shortId("9f3a01c4-12"), "9f3a01c4-12");
+    assert.equal(words.shortened(`8 requests, digest ${"f56fe1e1".repeat(8)}`), "8 requests, digest f56fe1e1…");
+  });
+});
+
 describe("lengths of time", () => {
   test("are short and honest", () => {
     assert.deepEqual([0, 940, 9940, 9960, 119_000, 130_000, 7_300_000].map(words.length), ["0.0 s", "0.9 s", "9.9 s", "10 s", "119 s", "2 min", "2 h"]);
@@ -146,12 +154,12 @@ describe("a takeover's story", () => {
 
   test("takes lines without a round only from its own time", () => {
     const loose = [at(500, "a", "cured", "standby", "standby", null), at(900, "a", "rebooted", "standby", "standby", null), at(-99_000, "a", "cured", "standby", "standby", null), at(600, "a", "impaired", "active", "active", null)];
-    const lines = story.linesOf(takeover(), [...whole, ...loose, at(20, "a", "drained", "draining", "draining", "r-2")], 1800);
+    const lines = story.linesOf(takeover(), [...whole, ...loose, at(20, "a", "drained", "draining", "draining", "r-2")], { fromMs: null, toMs: 1800 });
     assert.deepEqual(lines.slice(9).map((line) => line.step), ["cured"]);
   });
 
   test("keeps two hosts' lines apart that have one number", () => {
-    const lines = story.linesOf(takeover({ steps: [{ ...whole[0], seq: 5 }] }), [{ ...whole[1], seq: 5 }], null);
+    const lines = story.linesOf(takeover({ steps: [{ ...whole[0], seq: 5 }] }), [{ ...whole[1], seq: 5 }], { fromMs: null, toMs: null });
     assert.deepEqual(lines.map((line) => line.host), ["a", "b"]);
   });
 });

@@ -45,7 +45,7 @@ const NAMES: Record<StepKey, string[]> = {
     ...["resume-failed", "parked", "unparked", "still-parked", "force-begun", "force-ended", "force-lost", "force-disturbed"],
     ...["bootstrap-begun", "promised", "fence-refused", "fence-acknowledged"],
   ],
-  "stay-down": ["grant-settled", "superseded", "stay-down-repeated", "stay-down-obeyed", "started-by-hand", "stopped-again", "started-released", "holder-silent", "looked"],
+  "stay-down": ["grant-settled", "superseded", "stay-down-repeated", "stay-down-obeyed", "started-by-hand", "stopped-again", "stop-failed", "started-released", "holder-silent", "looked"],
   cure: [
     ...["hold-begun", "hold-ended", "cured", "come-back-asked", "come-back-permitted", "rebooting", "come-back", "rebooted", "reboot-failed"],
     ...["standing-by", "stand-by-failed", "stand-by-again", "stand-by-lost"],
@@ -82,7 +82,7 @@ export function placeOf(line: JournalLine): StepKey {
 /** Steps that mean that something did not go as wanted. */
 const SETBACKS = new Set([
   ...["declined", "candidate-declined", "candidate-silent", "offer-stale", "offer-cancelled", "offer-forgotten", "ask-ended", "ask-refused", "ask-was-refused"],
-  ...["order-refused", "drain-forced", "drain-extended", "drain-aborted", "shut-down-alone", "compilation-incomplete", "stop-forced", "address-not-dropped"],
+  ...["order-refused", "drain-forced", "drain-extended", "drain-aborted", "shut-down-alone", "compilation-incomplete", "stop-forced", "stop-failed", "address-not-dropped"],
   ...["release-reissued", "grant-refused", "serve-retried", "parked", "resolving-later", "resume-failed", "started-by-hand", "reboot-failed"],
   ...["stand-by-failed", "stand-by-lost", "force-ended", "force-lost", "force-disturbed", "fence-refused", "superseded", "impaired", "unknown", "holder-silent"],
 ]);

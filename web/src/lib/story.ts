@@ -45,21 +45,28 @@ export interface Story {
   clockGapMs: number;
 }
 
+/** The time that is this takeover's alone: from the end of the service's last one to the start of its next. */
+export interface Span {
+  fromMs: number | null;
+  toMs: number | null;
+}
+
 /** The lines of one takeover: its own round's, and those around it that have none. */
-export function linesOf(takeover: Takeover, all: readonly JournalLine[], nextStartMs: number | null): JournalLine[] {
+export function linesOf(takeover: Takeover, all: readonly JournalLine[], span: Span): JournalLine[] {
   const known = new Map<string, JournalLine>();
   for (const line of takeover.steps) known.set(lineKey(line), line);
   for (const line of all) {
     if (line.service !== takeover.service) continue;
-    if (line.round === takeover.id || (line.round === null && isNear(line, takeover, nextStartMs))) known.set(lineKey(line), line);
+    if (line.round === takeover.id || (line.round === null && isNear(line, takeover, span))) known.set(lineKey(line), line);
   }
   return [...known.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
 }
 
-function isNear(line: JournalLine, takeover: Takeover, nextStartMs: number | null): boolean {
-  if (nextStartMs !== null && line.at_ms >= nextStartMs) return false;
+function isNear(line: JournalLine, takeover: Takeover, { fromMs, toMs }: Span): boolean {
+  if ((fromMs !== null && line.at_ms <= fromMs) || (toMs !== null && line.at_ms >= toMs)) return false;
   if (line.at_ms >= takeover.started_at_ms) return AFTERWARDS.has(placeOf(line));
-  return line.at_ms >= takeover.started_at_ms - BEFORE_MS && placeOf(line) === "monitor" && isSetback(line);
+  // What led to it: what the first's probes said just before.
+  return line.host === takeover.first && line.at_ms >= takeover.started_at_ms - BEFORE_MS && placeOf(line) === "monitor" && isSetback(line);
 }
 
 /** `isLast`: the service has not moved again since. */
@@ -74,7 +81,8 @@ export function tell(takeover: Takeover, lines: readonly JournalLine[], now: Tak
   const reached = happenings.filter((h) => h.line.round === takeover.id || h.offsetMs >= 0);
   const furthest = Math.max(0, ...reached.map((h) => indexOf(placeOf(h.line))), now ? indexOf(placeOfWork(now.step) ?? "monitor") : 0);
   const rows = STEPS.map((step, index) => rowOf(step, index, happenings, furthest, takeover, isLast));
-  const at = (name: string): number | null => happenings.find((h) => h.line.step === name && h.line.round === takeover.id)?.offsetMs ?? null;
+  // Some of the second's lines name no round; the first of its name since the start is meant.
+  const at = (name: string): number | null => happenings.find((h) => h.line.step === name && h.offsetMs >= 0)?.offsetMs ?? null;
   return {
     rows,
     happenings,

@@ -186,6 +186,12 @@ export function list(items: string[]): string {
   return `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`;
 }
 
+/** A takeover's id, short enough for a line: the first of the store's number, and the round. Show the whole as a title. */
+export const shortId = (id: string): string => id.replace(/^([0-9a-f]{8})[0-9a-f]{8,}-/, "$1…-");
+
+/** Long digests and store numbers in a text, shortened. */
+export const shortened = (text: string): string => text.replace(/\b([0-9a-f]{8})[0-9a-f]{24,}(?![0-9a-f])/g, "$1…");
+
 /** The code of a thing as a title: `disk-nearly-full` as `Disk nearly full`. */
 export function title(code: string): string {
   const words = code.replaceAll("-", " ");
