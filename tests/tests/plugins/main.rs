@@ -3,6 +3,8 @@
 //! Needs the components in `plugins/dist` (made by `plugins/build`), `redis-server` and `nginx`. Each test has its own servers, on
 //! free ports and in a folder of its own, and ends only what it started.
 
+#![allow(clippy::unwrap_used)]
+
 mod bed;
 mod c_tcp;
 mod http;

@@ -154,11 +154,12 @@ pub(crate) fn command(argv: Vec<String>, changes: bool) -> CommandSpec {
 
 /// A master `a` with a replica `b`, both running and linked, and the two hosts' sides.
 pub(crate) struct Pair {
-    pub(crate) bed: Bed,
     pub(crate) a: Redis,
     pub(crate) b: Redis,
     pub(crate) first: Side,
     pub(crate) second: Side,
+    // Last: the folder must outlive the servers.
+    _bed: Bed,
 }
 
 impl Pair {
@@ -176,11 +177,11 @@ impl Pair {
         let mut second = Side::new(plugin, target(&b, "b", &addresses, more));
         second.knows("active-host", "a");
         Self {
-            bed,
             a,
             b,
             first,
             second,
+            _bed: bed,
         }
     }
 }
