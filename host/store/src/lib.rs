@@ -16,6 +16,7 @@
 
 mod audit;
 mod compilation;
+mod dispositions;
 mod error;
 mod faults;
 mod idempotency;

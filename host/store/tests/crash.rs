@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{entry, host, in_other_process, request, round, service};
+use support::{entry, host, in_other_process, other_process, request, round, service};
 use understudy_protocol::{Durable, Entry};
 use understudy_store::{JournalFilter, Retention, Store, seal_of};
 
@@ -44,9 +44,9 @@ fn number_said(line: &str) -> Option<u64> {
     line.strip_prefix("durable ")?.strip_suffix('.')?.parse().ok()
 }
 
-/// Lets the other process say `lines` lines, kills it, and answers the last whole number it said.
-fn kill_after(role: &str, store: &Path, lines: usize) -> u64 {
-    let mut child = in_other_process(role, store).stdout(Stdio::piped()).spawn().unwrap();
+/// Runs `test` in another process, lets it say `lines` lines, kills it, and answers the last whole number it said.
+fn kill_after(test: &str, store: &Path, lines: usize) -> u64 {
+    let mut child = in_other_process(test, store).stdout(Stdio::piped()).spawn().unwrap();
     let mut said: Vec<u64> = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         // The test harness says things too; and the last line may be cut.
@@ -63,10 +63,13 @@ fn kill_after(role: &str, store: &Path, lines: usize) -> u64 {
 
 #[tokio::test]
 async fn a_killed_daemon_loses_nothing_it_was_told_is_durable() {
+    if let Some(path) = other_process() {
+        return append_for_ever(&path).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     for lines in [1, 7, 20, 33, 50] {
-        let acknowledged = kill_after("append_for_ever", &path, lines);
+        let acknowledged = kill_after("a_killed_daemon_loses_nothing_it_was_told_is_durable", &path, lines);
         let store = open_at(&path).await;
         let found = last_number(&store).await;
         // One more may have been written, but not said.
@@ -81,9 +84,12 @@ async fn a_killed_daemon_loses_nothing_it_was_told_is_durable() {
 
 #[tokio::test]
 async fn a_seal_survives_with_all_its_requests() {
+    if let Some(path) = other_process() {
+        return seal_for_ever(&path).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let sealed = kill_after("seal_for_ever", &path, 5);
+    let sealed = kill_after("a_seal_survives_with_all_its_requests", &path, 5);
     let store = open_at(&path).await;
     for number in 1..=sealed {
         let seal = store
@@ -134,10 +140,8 @@ fn say(number: u64) {
         .expect("somebody listens");
 }
 
-#[tokio::test]
-#[ignore = "run by the tests above, as another process"]
-async fn append_for_ever() {
-    let store = open_at(&support::store_of_other_process()).await;
+async fn append_for_ever(path: &Path) {
+    let store = open_at(path).await;
     let first = last_number(&store).await + 1;
     for number in first.. {
         store.append(&numbered(number), 0).await.unwrap();
@@ -145,10 +149,8 @@ async fn append_for_ever() {
     }
 }
 
-#[tokio::test]
-#[ignore = "run by the tests above, as another process"]
-async fn seal_for_ever() {
-    let store = open_at(&support::store_of_other_process()).await;
+async fn seal_for_ever(path: &Path) {
+    let store = open_at(path).await;
     for number in 1.. {
         store
             .begin_compilation(&service("web"), round(number), &host("a"), None, 1)
@@ -161,11 +163,14 @@ async fn seal_for_ever() {
     }
 }
 
-#[test]
-fn a_second_process_is_kept_out_and_told_by_whom() {
+#[tokio::test]
+async fn a_second_process_is_kept_out_and_told_by_whom() {
+    if let Some(path) = other_process() {
+        return append_for_ever(&path).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let mut child = in_other_process("append_for_ever", &path)
+    let mut child = in_other_process("a_second_process_is_kept_out_and_told_by_whom", &path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -176,8 +181,7 @@ fn a_second_process_is_kept_out_and_told_by_whom() {
         .unwrap()
         .starts_with("durable ")
     {}
-    let open = Store::open(&path, Retention::default());
-    let refused = tokio::runtime::Runtime::new().unwrap().block_on(open).unwrap_err();
+    let refused = Store::open(&path, Retention::default()).await.unwrap_err();
     let said = refused.to_string();
     assert!(
         said.contains(&format!("process {}", child.id())) && said.contains("store.db"),

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
-use support::{entry, host, in_other_process, open, request, round, service};
+use support::{entry, host, in_other_process, open, other_process, request, round, service};
 use understudy_protocol::{Durable, Entry};
 use understudy_store::{JournalFilter, Retention, Store, StoreError};
 
@@ -49,10 +49,10 @@ async fn last_number(store: &Store) -> u64 {
     recorded
 }
 
-/// Runs the ignored test `role` with a folder on a small file system that only it can see.
-fn on_a_small_disk(role: &str) {
+/// Runs `test` in another process with a folder on a small file system that only it can see.
+fn on_a_small_disk(test: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let other = in_other_process(role, folder.path());
+    let other = in_other_process(test, folder.path());
     let mut command = Command::new("unshare");
     // Mounting needs root: the real one, or one of a user namespace.
     command.args(if rustix::process::geteuid().is_root() {
@@ -84,15 +84,15 @@ fn on_a_small_disk(role: &str) {
     );
 }
 
-#[test]
-fn a_full_disk_is_said_and_got_over() {
-    on_a_small_disk("fill_the_disk");
+#[tokio::test]
+async fn a_full_disk_is_said_and_got_over() {
+    match other_process() {
+        Some(folder) => fill_the_disk(&folder).await,
+        None => on_a_small_disk("a_full_disk_is_said_and_got_over"),
+    }
 }
 
-#[tokio::test]
-#[ignore = "run by the test above, as another process"]
-async fn fill_the_disk() {
-    let folder = support::store_of_other_process();
+async fn fill_the_disk(folder: &Path) {
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![0; 3 << 20]).unwrap();
     let store = try_open(&folder.join("store.db")).await.unwrap();
@@ -139,15 +139,15 @@ async fn fill_the_disk() {
     assert_eq!(last_number(&store).await, written + 1);
 }
 
-#[test]
-fn a_store_can_be_opened_on_a_full_disk_or_says_why_not() {
-    on_a_small_disk("open_on_a_full_disk");
+#[tokio::test]
+async fn a_store_can_be_opened_on_a_full_disk_or_says_why_not() {
+    match other_process() {
+        Some(folder) => open_on_a_full_disk(&folder).await,
+        None => on_a_small_disk("a_store_can_be_opened_on_a_full_disk_or_says_why_not"),
+    }
 }
 
-#[tokio::test]
-#[ignore = "run by the test above, as another process"]
-async fn open_on_a_full_disk() {
-    let folder = support::store_of_other_process();
+async fn open_on_a_full_disk(folder: &Path) {
     let fill = |name: &str| {
         let full = std::fs::write(folder.join(name), vec![0; 7 << 20]).unwrap_err();
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
@@ -168,21 +168,21 @@ async fn open_on_a_full_disk() {
     assert_eq!(last_number(&try_open(&folder.join("new.db")).await.unwrap()).await, 1);
 }
 
-#[test]
-fn a_read_only_file_system_is_said() {
-    on_a_small_disk("open_read_only");
+#[tokio::test]
+async fn a_read_only_file_system_is_said() {
+    match other_process() {
+        Some(folder) => open_read_only(&folder).await,
+        None => on_a_small_disk("a_read_only_file_system_is_said"),
+    }
 }
 
-#[tokio::test]
-#[ignore = "run by the test above, as another process"]
-async fn open_read_only() {
-    let folder = support::store_of_other_process();
+async fn open_read_only(folder: &Path) {
     let store = try_open(&folder.join("store.db")).await.unwrap();
     store.append(&bulky(1), 0).await.unwrap();
     store.close().await;
     let remounted = Command::new("mount")
         .args(["-o", "remount,ro"])
-        .arg(&folder)
+        .arg(folder)
         .status()
         .unwrap();
     assert!(remounted.success());

@@ -63,20 +63,18 @@ pub(crate) fn request(id: &str) -> RequestStatus {
     }
 }
 
-const STORE: &str = "UNDERSTUDY_STORE_OF_OTHER_PROCESS";
+const PLACE: &str = "UNDERSTUDY_STORE_OF_OTHER_PROCESS";
 
-/// This test program again, as another process that runs only the ignored test `role`.
-pub(crate) fn in_other_process(role: &str, store: &Path) -> Command {
+/// This test program again, as another process that runs only `test`, which sees that by [`other_process`].
+pub(crate) fn in_other_process(test: &str, place: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", role, "--ignored", "--nocapture", "--test-threads=1"])
-        .env(STORE, store);
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(PLACE, place);
     command
 }
 
-/// In the other process: where its store is.
-pub(crate) fn store_of_other_process() -> PathBuf {
-    std::env::var_os(STORE)
-        .expect("this is half of another test and can't be run by itself")
-        .into()
+/// Where to work, in the other process; none in the first.
+pub(crate) fn other_process() -> Option<PathBuf> {
+    std::env::var_os(PLACE).map(PathBuf::from)
 }
