@@ -36,11 +36,20 @@ pub(crate) fn sender_is_current(t: &Turn) -> bool {
 }
 
 pub(crate) fn prepare(t: &mut Turn) {
-    let Some((first, round)) = indicated_round(t) else { return };
+    let Some((first, round)) = indicated_round(t) else {
+        return;
+    };
     t.note(format_args!("from {first}"));
     t.abandon_offer();
     let (remaining, blocker) = (None, None);
-    t.become_role(Role::Preparing(Offer { round, first, cause: None, step: OfferStep::Warned, remaining, blocker }));
+    t.become_role(Role::Preparing(Offer {
+        round,
+        first,
+        cause: None,
+        step: OfferStep::Warned,
+        remaining,
+        blocker,
+    }));
     t.keep_offer();
 }
 
@@ -68,19 +77,32 @@ fn objection(t: &Turn) -> Option<Decline> {
         return Some(Decline::NotSynced { missing: t.m.unheard() });
     }
     if let Some(order) = &durable.stay_down {
-        return Some(Decline::StayingDown { fault: order.fault.clone() });
+        return Some(Decline::StayingDown {
+            fault: order.fault.clone(),
+        });
     }
-    if let (Some((_, Message::FaultReported { cause: Cause::Giveback { by }, .. })), Giveback::Auto { attempts, .. }) =
-        (t.received(), t.m.plan.giveback)
+    if let (
+        Some((
+            _,
+            Message::FaultReported {
+                cause: Cause::Giveback { by },
+                ..
+            },
+        )),
+        Giveback::Auto { attempts, .. },
+    ) = (t.received(), t.m.plan.giveback)
         && by == "policy"
         && durable.givebacks >= attempts
     {
-        return Some(Decline::TooManyAttempts { attempts: durable.givebacks });
+        return Some(Decline::TooManyAttempts {
+            attempts: durable.givebacks,
+        });
     }
     match (t.m.verdict, &t.m.fault) {
-        (Verdict::Failing, Some(fault)) => {
-            Some(Decline::ServerFailing { fault: fault.code.clone(), message: fault.message.clone() })
-        }
+        (Verdict::Failing, Some(fault)) => Some(Decline::ServerFailing {
+            fault: fault.code.clone(),
+            message: fault.message.clone(),
+        }),
         (Verdict::Failing, None) | (Verdict::Unknown, _) => Some(Decline::ServerUnknown),
         (Verdict::Healthy | Verdict::Impaired, _) => None,
     }
@@ -91,7 +113,9 @@ pub(crate) fn objects(t: &Turn) -> bool {
 }
 
 pub(crate) fn decline_at_once(t: &mut Turn) {
-    let (Some((from, round)), Some(reason)) = (indicated_round(t), objection(t)) else { return };
+    let (Some((from, round)), Some(reason)) = (indicated_round(t), objection(t)) else {
+        return;
+    };
     decline(t, &from, round, reason);
     if matches!(t.m.role, Role::Preparing(_)) {
         t.abandon_offer();
@@ -112,7 +136,9 @@ fn decline(t: &mut Turn, to: &HostName, round: RoundId, reason: Decline) {
 }
 
 pub(crate) fn assess(t: &mut Turn) {
-    let Some((first, Message::FaultReported { round, cause })) = t.received() else { return };
+    let Some((first, Message::FaultReported { round, cause })) = t.received() else {
+        return;
+    };
     t.note(match cause {
         Cause::Fault(fault) => format!("{first}: {}: {}", fault.code, fault.message),
         Cause::Requested { by, reason } => format!("{first}: requested by {by}: {reason}"),
@@ -127,7 +153,10 @@ pub(crate) fn assess(t: &mut Turn) {
         remaining: None,
         blocker: None,
     }));
-    t.work(Work::Assess { round: *round, cause: cause.clone() });
+    t.work(Work::Assess {
+        round: *round,
+        cause: cause.clone(),
+    });
     t.keep_offer();
     let bound = t.m.plan.timing.assessment;
     t.start_timer(TimerName::Assessment, bound);
@@ -161,17 +190,30 @@ pub(crate) fn command_shutdown(t: &mut Turn) {
     offer.step = OfferStep::Offered;
     let (first, round) = (offer.first.clone(), offer.round);
     t.stop_timers(&[TimerName::Assessment]);
-    t.note(format_args!("{first} may shut down within {drain_deadline:?}; term {new_term} offered"));
-    t.send(&first, Message::ShutdownCommanded { round, new_term, drain_deadline });
+    t.note(format_args!(
+        "{first} may shut down within {drain_deadline:?}; term {new_term} offered"
+    ));
+    t.send(
+        &first,
+        Message::ShutdownCommanded {
+            round,
+            new_term,
+            drain_deadline,
+        },
+    );
     t.keep_offer();
 }
 
 pub(crate) fn decline_assessed(t: &mut Turn) {
-    let Some(Offer { first, round, .. }) = offer(t).cloned() else { return };
+    let Some(Offer { first, round, .. }) = offer(t).cloned() else {
+        return;
+    };
     let reason = match t.finished() {
         Some((_, Finish::Assessed(Some(refusal)))) => Decline::Plugin(refusal.clone()),
         Some(_) => Decline::AssessmentFailed { error: t.error() },
-        None => Decline::AssessmentTimedOut { after: t.m.plan.timing.assessment },
+        None => Decline::AssessmentTimedOut {
+            after: t.m.plan.timing.assessment,
+        },
     };
     t.abandon_offer();
     decline(t, &first, round, reason);
@@ -194,7 +236,9 @@ pub(crate) fn round_is_current(t: &Turn) -> bool {
 }
 
 pub(crate) fn note_progress(t: &mut Turn) {
-    let Some((_, Message::DrainProgressed { remaining, blocker, .. })) = t.received() else { return };
+    let Some((_, Message::DrainProgressed { remaining, blocker, .. })) = t.received() else {
+        return;
+    };
     let Role::Preparing(offer) = &mut t.m.role else { return };
     offer.remaining = *remaining;
     offer.blocker.clone_from(blocker);
@@ -215,18 +259,32 @@ pub(crate) fn forget_offer(t: &mut Turn) {
 }
 
 pub(crate) fn store_compilation(t: &mut Turn) {
-    let Some((from, Message::Compilation { round, seal })) = t.received() else { return };
-    t.work(Work::StoreCompilation { round: *round, seal: *seal, from: from.clone() });
+    let Some((from, Message::Compilation { round, seal })) = t.received() else {
+        return;
+    };
+    t.work(Work::StoreCompilation {
+        round: *round,
+        seal: *seal,
+        from: from.clone(),
+    });
     if matches!(t.m.role, Role::Preparing(_)) {
         t.keep_offer();
     }
 }
 
 pub(crate) fn confirm_compilation(t: &mut Turn) {
-    let Some((Work::StoreCompilation { round, seal, from }, _)) = t.finished() else { return };
+    let Some((Work::StoreCompilation { round, seal, from }, _)) = t.finished() else {
+        return;
+    };
     t.round = Some(*round);
     t.note(format_args!("{} requests, digest {}", seal.count, seal.digest));
-    t.send(from, Message::CompilationStored { round: *round, seal: *seal });
+    t.send(
+        from,
+        Message::CompilationStored {
+            round: *round,
+            seal: *seal,
+        },
+    );
 }
 
 pub(crate) fn note_unstored(t: &mut Turn) {
@@ -259,16 +317,19 @@ pub(crate) fn grant_is_stale(t: &Turn) -> bool {
 
 pub(crate) fn accept_grant(t: &mut Turn) {
     let Some((from, grant)) = grant(t) else { return };
-    let policy_giveback =
-        matches!(offer(t), Some(Offer { cause: Some(Cause::Giveback { by }), .. }) if by == "policy");
+    let policy_giveback = matches!(offer(t), Some(Offer { cause: Some(Cause::Giveback { by }), .. }) if by == "policy");
     t.round = Some(grant.round);
     t.note(format_args!("term {} from {from}", grant.new_term));
     t.abandon_offer();
     t.m.durable.held = Some(grant.new_term);
     t.m.durable.known = grant.new_term;
     t.m.durable.givebacks += u32::from(policy_giveback);
-    t.m.durable.tenure =
-        Some(Tenure { from: Some(from.clone()), round: Some(grant.round), served: false, resolved: false });
+    t.m.durable.tenure = Some(Tenure {
+        from: Some(from.clone()),
+        round: Some(grant.round),
+        served: false,
+        resolved: false,
+    });
     sync::begin_serving(t);
 }
 
@@ -276,13 +337,21 @@ pub(crate) fn refuse_grant(t: &mut Turn) {
     let Some((from, grant)) = grant(t) else { return };
     let promised = t.m.durable.known.max(t.m.durable.promised);
     t.note(format_args!("term {} is not above {promised}", grant.new_term));
-    t.send(from, Message::Refused { new_term: grant.new_term, promised });
+    t.send(
+        from,
+        Message::Refused {
+            new_term: grant.new_term,
+            promised,
+        },
+    );
 }
 
 // ---- serving --------------------------------------------------------------------------------------------------------
 
 pub(crate) fn activation_is_current(t: &Turn) -> bool {
-    let Role::Activating(activation) = &t.m.role else { return false };
+    let Role::Activating(activation) = &t.m.role else {
+        return false;
+    };
     match t.finished() {
         Some((Work::Serve { term, .. }, _)) => {
             activation.step == ActivationStep::Serve && t.m.durable.held == Some(*term)
@@ -296,7 +365,9 @@ pub(crate) fn activation_is_current(t: &Turn) -> bool {
 }
 
 pub(crate) fn take_address(t: &mut Turn) {
-    let Role::Activating(activation) = &mut t.m.role else { return };
+    let Role::Activating(activation) = &mut t.m.role else {
+        return;
+    };
     activation.step = ActivationStep::TakeAddress;
     let Some(term) = t.m.durable.held else { return };
     let from = t.m.durable.tenure.as_ref().and_then(|tenure| tenure.from.clone());
@@ -313,9 +384,14 @@ pub(crate) fn may_try_again(t: &Turn) -> bool {
 pub(crate) fn serve_again(t: &mut Turn) {
     let error = t.error();
     t.note(error);
-    let Role::Activating(Activation { failures, .. }) = t.m.role else { return };
+    let Role::Activating(Activation { failures, .. }) = t.m.role else {
+        return;
+    };
     t.abandon();
-    t.become_role(Role::Activating(Activation { step: ActivationStep::Serve, failures: failures + 1 }));
+    t.become_role(Role::Activating(Activation {
+        step: ActivationStep::Serve,
+        failures: failures + 1,
+    }));
     if let Some(term) = t.m.durable.held {
         sync::serve(t, term);
     }
@@ -323,7 +399,14 @@ pub(crate) fn serve_again(t: &mut Turn) {
 
 pub(crate) fn become_active(t: &mut Turn) {
     t.stop_timers(&[TimerName::Serve]);
-    t.clear(&["serve-fails", "orphaned", "nobody-takes-over", "holder-silent", "started-by-hand", "superseded"]);
+    t.clear(&[
+        "serve-fails",
+        "orphaned",
+        "nobody-takes-over",
+        "holder-silent",
+        "started-by-hand",
+        "superseded",
+    ]);
     if let Some(tenure) = &mut t.m.durable.tenure {
         tenure.served = true;
     }
@@ -387,5 +470,8 @@ pub(crate) fn confirm_grant(t: &mut Turn) {
 }
 
 pub(crate) fn cure_is_wanted(t: &Turn) -> bool {
-    t.m.durable.stay_down.as_ref().is_some_and(|order| order.phase == DownPhase::Faulty)
+    t.m.durable
+        .stay_down
+        .as_ref()
+        .is_some_and(|order| order.phase == DownPhase::Faulty)
 }

@@ -26,7 +26,10 @@ pub fn diagram() -> String {
 }
 
 fn changes(row: &Row) -> Vec<(RoleName, RoleName)> {
-    let pairs = row.from.iter().flat_map(|from| row.to.iter().map(move |to| (*from, *to)));
+    let pairs = row
+        .from
+        .iter()
+        .flat_map(|from| row.to.iter().map(move |to| (*from, *to)));
     pairs.filter(|(from, to)| from != to).collect()
 }
 
@@ -37,11 +40,23 @@ pub fn table_text() -> String {
         let _ = writeln!(text, "{section}");
         for row in *rows {
             let from: Vec<_> = row.from.iter().map(|role| role.as_str()).collect();
-            let from = if from.len() == RoleName::ALL.len() { "any".to_owned() } else { from.join("|") };
+            let from = if from.len() == RoleName::ALL.len() {
+                "any".to_owned()
+            } else {
+                from.join("|")
+            };
             let to: Vec<_> = row.to.iter().map(|role| role.as_str()).collect();
-            let to = if to.is_empty() { "(stays)".to_owned() } else { to.join("|") };
+            let to = if to.is_empty() {
+                "(stays)".to_owned()
+            } else {
+                to.join("|")
+            };
             let when = row.when.map(|(words, _)| format!(", if {words}")).unwrap_or_default();
-            let _ = writeln!(text, "  {}\n      {from} --[{}{when}]--> {to}\n      {}", row.step, row.on, row.reason);
+            let _ = writeln!(
+                text,
+                "  {}\n      {from} --[{}{when}]--> {to}\n      {}",
+                row.step, row.on, row.reason
+            );
         }
         text.push('\n');
     }

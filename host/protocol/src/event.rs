@@ -138,7 +138,10 @@ impl Event {
                 Order::Force { .. } => "order force",
                 Order::Bootstrap { .. } => "order bootstrap",
             },
-            Event::Finished { work, result: Finish::Failed { .. } } => match work {
+            Event::Finished {
+                work,
+                result: Finish::Failed { .. },
+            } => match work {
                 Work::Diagnose { .. } => "diagnose failed",
                 Work::Assess { .. } => "assess failed",
                 Work::StopAdmitting { .. } => "stop-admitting failed",

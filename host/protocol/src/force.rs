@@ -14,14 +14,21 @@ fn highest_known(t: &Turn) -> Term {
     let durable = &t.m.durable;
     let granted = durable.grant.as_ref().map_or(Term::NONE, |grant| grant.new_term);
     let peers = t.m.peers.values().filter_map(|peer| peer.standing.as_ref());
-    let theirs = peers.map(|s| s.known.max(s.promised).max(s.held.unwrap_or_default())).max().unwrap_or_default();
+    let theirs = peers
+        .map(|s| s.known.max(s.promised).max(s.held.unwrap_or_default()))
+        .max()
+        .unwrap_or_default();
     durable.known.max(durable.promised).max(granted).max(theirs)
 }
 
 /// The highest term anybody is known to have held; a promise alone was never held.
 fn highest_held(t: &Turn) -> Term {
     let peers = t.m.peers.values().filter_map(|peer| peer.standing.as_ref());
-    peers.map(|s| s.known.max(s.held.unwrap_or_default())).max().unwrap_or_default().max(t.m.durable.known)
+    peers
+        .map(|s| s.known.max(s.held.unwrap_or_default()))
+        .max()
+        .unwrap_or_default()
+        .max(t.m.durable.known)
 }
 
 fn objection(t: &Turn) -> Option<Refusal> {
@@ -37,7 +44,10 @@ fn objection(t: &Turn) -> Option<Refusal> {
     if let Some(host) = stopped.iter().find(|host| !t.m.peers.contains_key(*host)) {
         return Some(Refusal::NotACandidate { host: host.clone() });
     }
-    if let Some(host) = stopped.iter().find(|host| t.m.peers.get(*host).is_some_and(|peer| peer.connected)) {
+    if let Some(host) = stopped
+        .iter()
+        .find(|host| t.m.peers.get(*host).is_some_and(|peer| peer.connected))
+    {
         return Some(Refusal::Alive { host: host.clone() });
     }
     let missing: Vec<HostName> = unlisted(t, &stopped).filter(|host| !is_live(t, host)).collect();
@@ -73,13 +83,31 @@ pub(crate) fn begin(t: &mut Turn) {
         }
         Order::Force { stopped, by, reason } => {
             let names: Vec<_> = stopped.iter().map(HostName::as_str).collect();
-            t.note(format_args!("{by} vouches that these are stopped: {}; {reason}", names.join(", ")));
-            (Term::forced_above(highest_known(t), ordinal), stopped.iter().cloned().collect(), false)
+            t.note(format_args!(
+                "{by} vouches that these are stopped: {}; {reason}",
+                names.join(", ")
+            ));
+            (
+                Term::forced_above(highest_known(t), ordinal),
+                stopped.iter().cloned().collect(),
+                false,
+            )
         }
         _ => return,
     };
-    t.stop_timers(&[TimerName::Release, TimerName::Offer, TimerName::Assessment, TimerName::Retry]);
-    t.become_role(Role::Forcing(Force { term, stopped, acked: BTreeSet::new(), bootstrap, order }));
+    t.stop_timers(&[
+        TimerName::Release,
+        TimerName::Offer,
+        TimerName::Assessment,
+        TimerName::Retry,
+    ]);
+    t.become_role(Role::Forcing(Force {
+        term,
+        stopped,
+        acked: BTreeSet::new(),
+        bootstrap,
+        order,
+    }));
     let bound = t.m.plan.timing.fence;
     t.start_timer(TimerName::Fence, bound);
     send_fences(t);
@@ -93,7 +121,11 @@ fn send_fences(t: &mut Turn) {
     let stopped: Vec<HostName> = force.stopped.iter().cloned().collect();
     let ask: Vec<HostName> = unlisted(t, &stopped).collect();
     for host in ask {
-        let fence = Message::Fence { term: force.term, stopped: stopped.clone(), bootstrap: force.bootstrap };
+        let fence = Message::Fence {
+            term: force.term,
+            stopped: stopped.clone(),
+            bootstrap: force.bootstrap,
+        };
         t.send(&host, fence);
     }
 }
@@ -107,7 +139,9 @@ fn force<'t>(t: &'t Turn) -> Option<&'t Force> {
 
 fn complete(t: &Turn) -> bool {
     force(t).is_some_and(|force| {
-        t.m.plan.others().all(|host| force.stopped.contains(host) || force.acked.contains(host))
+        t.m.plan
+            .others()
+            .all(|host| force.stopped.contains(host) || force.acked.contains(host))
     })
 }
 
@@ -141,7 +175,12 @@ fn win(t: &mut Turn) {
     t.m.durable.known = force.term;
     t.m.durable.held = Some(force.term);
     t.m.durable.grant = None;
-    t.m.durable.tenure = Some(Tenure { from: None, round: None, served: false, resolved: true });
+    t.m.durable.tenure = Some(Tenure {
+        from: None,
+        round: None,
+        served: false,
+        resolved: true,
+    });
     t.answer_order(force.order, Ok(()));
     sync::begin_serving(t);
 }
@@ -168,7 +207,13 @@ fn back_to_records(t: &mut Turn) {
 
 pub(crate) fn lose(t: &mut Turn) {
     if let Some((host, Message::FenceRefused { reason, .. })) = t.received() {
-        give_up(t, Refusal::FenceRefused { host: host.clone(), because: *reason });
+        give_up(
+            t,
+            Refusal::FenceRefused {
+                host: host.clone(),
+                because: *reason,
+            },
+        );
     }
 }
 
@@ -177,17 +222,29 @@ pub(crate) fn give_up_waiting(t: &mut Turn) {
         let known = |host: &&HostName| !force.stopped.contains(*host) && !force.acked.contains(*host);
         t.m.plan.others().filter(known).cloned().collect::<Vec<_>>()
     });
-    give_up(t, Refusal::NotHeard { hosts: missing.unwrap_or_default() });
+    give_up(
+        t,
+        Refusal::NotHeard {
+            hosts: missing.unwrap_or_default(),
+        },
+    );
 }
 
 pub(crate) fn cancel(t: &mut Turn) {
     t.answer(Ok(()));
-    give_up(t, Refusal::Cancelled { because: crate::Cancel::Operator });
+    give_up(
+        t,
+        Refusal::Cancelled {
+            because: crate::Cancel::Operator,
+        },
+    );
 }
 
 /// A listed host is alive, or one that promised has restarted and forgotten.
 pub(crate) fn hello_disturbs(t: &Turn) -> bool {
-    let (Some(force), Some((from, Message::Hello(_)))) = (force(t), t.received()) else { return false };
+    let (Some(force), Some((from, Message::Hello(_)))) = (force(t), t.received()) else {
+        return false;
+    };
     force.stopped.contains(from) || force.acked.contains(from)
 }
 
@@ -202,7 +259,14 @@ pub(crate) fn disturbed(t: &mut Turn) {
 
 fn fence<'t>(t: &Turn<'t>) -> Option<(&'t HostName, Term, &'t [HostName], bool)> {
     match t.received() {
-        Some((from, Message::Fence { term, stopped, bootstrap })) => Some((from, *term, stopped, *bootstrap)),
+        Some((
+            from,
+            Message::Fence {
+                term,
+                stopped,
+                bootstrap,
+            },
+        )) => Some((from, *term, stopped, *bootstrap)),
         _ => None,
     }
 }
@@ -246,10 +310,21 @@ pub(crate) fn promise(t: &mut Turn) {
     let Some((from, term, _, _)) = fence(t) else { return };
     if let Role::Forcing(force) = t.m.role.clone() {
         let because = FenceRefusal::Promised(term);
-        t.answer_order(force.order, Err(Refusal::FenceRefused { host: from.clone(), because }));
+        t.answer_order(
+            force.order,
+            Err(Refusal::FenceRefused {
+                host: from.clone(),
+                because,
+            }),
+        );
     }
     t.note(format_args!("term {term} to {from}"));
-    t.stop_timers(&[TimerName::Fence, TimerName::Release, TimerName::Offer, TimerName::Assessment]);
+    t.stop_timers(&[
+        TimerName::Fence,
+        TimerName::Release,
+        TimerName::Offer,
+        TimerName::Assessment,
+    ]);
     t.m.durable.promised = term;
     t.m.durable.adopted = true;
     t.m.durable.grant = None;
@@ -260,7 +335,9 @@ pub(crate) fn promise(t: &mut Turn) {
 }
 
 pub(crate) fn refuse_fence(t: &mut Turn) {
-    let (Some((from, term, _, _)), Some(reason)) = (fence(t), fence_objection(t)) else { return };
+    let (Some((from, term, _, _)), Some(reason)) = (fence(t), fence_objection(t)) else {
+        return;
+    };
     t.note(format_args!("{from}: {reason}"));
     t.send(from, Message::FenceRefused { term, reason });
 }

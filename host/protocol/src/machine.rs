@@ -17,8 +17,8 @@ use crate::table::{self, Row};
 use crate::time::Timers;
 use crate::turn::Turn;
 use crate::{
-    Action, Alert, Boot, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, RoundId, Standing, StoreId,
-    Term, Time, TimerName, Verdict,
+    Action, Alert, Boot, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, RoundId, Standing,
+    StoreId, Term, Time, TimerName, Verdict,
 };
 
 /// One host's side of the protocol, for one service.
@@ -147,28 +147,50 @@ impl Machine {
 
     /// A message of this host, as its envelope goes out.
     pub fn envelope(&self, message: Message) -> Envelope {
-        Envelope { from: self.plan.me.clone(), store: self.store, boot: self.boot, known: self.durable.known, message }
+        Envelope {
+            from: self.plan.me.clone(),
+            store: self.store,
+            boot: self.boot,
+            known: self.durable.known,
+            message,
+        }
     }
 
     /// Whether this host admits clients.
     pub fn serves(&self) -> bool {
-        matches!(self.role, Role::Active | Role::Asking(_)) && !matches!(&self.role, Role::Asking(a) if a.parked.is_some())
+        matches!(self.role, Role::Active | Role::Asking(_))
+            && !matches!(&self.role, Role::Asking(a) if a.parked.is_some())
     }
 
     /// Who holds the service, as far as this host knows: the peer (or this host) with the highest held term.
     pub fn active(&self) -> Option<(&HostName, Term)> {
-        let peers = self.peers.iter().filter_map(|(host, peer)| Some((host, peer.standing.as_ref()?.held?)));
+        let peers = self
+            .peers
+            .iter()
+            .filter_map(|(host, peer)| Some((host, peer.standing.as_ref()?.held?)));
         let me = self.durable.held.map(|term| (&self.plan.me, term));
-        peers.chain(me).filter(|(_, term)| *term >= self.durable.known).max_by_key(|(_, term)| *term)
+        peers
+            .chain(me)
+            .filter(|(_, term)| *term >= self.durable.known)
+            .max_by_key(|(_, term)| *term)
     }
 
     pub(crate) fn unheard(&self) -> Vec<HostName> {
-        self.peers.iter().filter(|(_, peer)| !peer.heard).map(|(host, _)| host.clone()).collect()
+        self.peers
+            .iter()
+            .filter(|(_, peer)| !peer.heard)
+            .map(|(host, _)| host.clone())
+            .collect()
     }
 
     /// The round this host is busy with.
     pub(crate) fn round(&self) -> Option<RoundId> {
-        let tenure = || self.durable.tenure.as_ref().filter(|tenure| !(tenure.served && tenure.resolved));
+        let tenure = || {
+            self.durable
+                .tenure
+                .as_ref()
+                .filter(|tenure| !(tenure.served && tenure.resolved))
+        };
         let grant = || self.durable.grant.as_ref().map(|grant| grant.round);
         self.role.round().or_else(grant).or_else(|| tenure()?.round)
     }
@@ -197,7 +219,12 @@ impl Machine {
 impl Turn<'_> {
     fn without_effect(self, why: &'static str) -> Output {
         // What the preamble learnt of a peer is kept: it is volatile and true whatever the role makes of it.
-        Output { machine: self.m, entry: None, actions: self.actions, ignored: Some(why) }
+        Output {
+            machine: self.m,
+            entry: None,
+            actions: self.actions,
+            ignored: Some(why),
+        }
     }
 
     fn take(mut self, row: &'static Row, from: RoleName) -> Output {
@@ -205,7 +232,11 @@ impl Turn<'_> {
         let round_before = self.m.round();
         (row.apply)(&mut self);
         let to = self.m.role.name();
-        debug_assert!(row.leads_to(from, to), "{}: {from} -> {to} is not in the table", row.step);
+        debug_assert!(
+            row.leads_to(from, to),
+            "{}: {from} -> {to} is not in the table",
+            row.step
+        );
         let durable = (self.m.durable != before).then(|| self.m.durable.clone());
         let entry = (row.journal || durable.is_some() || to != from).then(|| Entry {
             service: self.m.plan.service.clone(),
@@ -218,6 +249,11 @@ impl Turn<'_> {
             round: self.round.or(round_before).or(self.m.round()),
             durable,
         });
-        Output { machine: self.m, entry, actions: self.actions, ignored: None }
+        Output {
+            machine: self.m,
+            entry,
+            actions: self.actions,
+            ignored: None,
+        }
     }
 }

@@ -21,7 +21,9 @@ fn check(text: &str) -> Result<(), BadName> {
     if text.len() <= 63 && starts_well && text.chars().all(allowed) {
         Ok(())
     } else {
-        Err(BadName { text: text.chars().take(80).collect() })
+        Err(BadName {
+            text: text.chars().take(80).collect(),
+        })
     }
 }
 

@@ -211,18 +211,30 @@ fn join(hosts: &[HostName]) -> String {
 impl fmt::Display for Decline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Decline::ServerFailing { fault, message } => write!(f, "its own server is failing ({fault}: {message}); would accept once that is cured"),
-            Decline::ServerUnknown => f.write_str("its probe does not know how its server is; would accept after a healthy verdict"),
+            Decline::ServerFailing { fault, message } => write!(
+                f,
+                "its own server is failing ({fault}: {message}); would accept once that is cured"
+            ),
+            Decline::ServerUnknown => {
+                f.write_str("its probe does not know how its server is; would accept after a healthy verdict")
+            }
             Decline::Plugin(r) => {
                 write!(f, "{} ({})", r.message, r.code)?;
-                r.would_accept_if.iter().try_for_each(|c| write!(f, "; would accept if {c}"))
+                r.would_accept_if
+                    .iter()
+                    .try_for_each(|c| write!(f, "; would accept if {c}"))
             }
             Decline::AssessmentTimedOut { after } => write!(f, "its assessment did not end within {after:?}"),
             Decline::AssessmentFailed { error } => write!(f, "its assessment failed: {error}"),
-            Decline::StayingDown { fault } => write!(f, "it is ordered to stay down itself ({fault}); would accept once that is cured"),
+            Decline::StayingDown { fault } => write!(
+                f,
+                "it is ordered to stay down itself ({fault}); would accept once that is cured"
+            ),
             Decline::NotSynced { missing } => write!(f, "it has not heard {} since it started", join(missing)),
             Decline::Fresh => f.write_str("its store is empty"),
-            Decline::TooManyAttempts { attempts } => write!(f, "it was handed the service {attempts} times in a short time"),
+            Decline::TooManyAttempts { attempts } => {
+                write!(f, "it was handed the service {attempts} times in a short time")
+            }
             Decline::Busy => f.write_str("it is busy with another round of this service"),
             Decline::StoreFailing => f.write_str("its store can't be written"),
         }
@@ -234,7 +246,9 @@ impl fmt::Display for Cancel {
         match self {
             Cancel::NoAnswer { after } => write!(f, "no answer within {after:?}"),
             Cancel::StaleTerm { offered, floor } => write!(f, "the offered term {offered} is not above {floor}"),
-            Cancel::DrainDeadline => f.write_str("the drain did not end before its deadline, and the policy is to resume"),
+            Cancel::DrainDeadline => {
+                f.write_str("the drain did not end before its deadline, and the policy is to resume")
+            }
             Cancel::CompilationNotStored => f.write_str("the compilation was not stored by the candidate in time"),
             Cancel::StepFailed { step, error } => write!(f, "{step} failed: {error}"),
             Cancel::Operator => f.write_str("an operator cancelled it"),
@@ -249,7 +263,10 @@ impl fmt::Display for FenceRefusal {
         match self {
             FenceRefusal::Holds(t) => write!(f, "it holds the service with term {t}"),
             FenceRefusal::Promised(t) => write!(f, "it promised the higher term {t}"),
-            FenceRefusal::Granted(t) => write!(f, "it released the service with term {t} to a host that is neither stopped nor fenced"),
+            FenceRefusal::Granted(t) => write!(
+                f,
+                "it released the service with term {t} to a host that is neither stopped nor fenced"
+            ),
             FenceRefusal::NotSynced => f.write_str("it has not heard every other candidate itself"),
             FenceRefusal::Fresh => f.write_str("its store is empty"),
         }
@@ -261,18 +278,37 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::NoHolder => f.write_str("nobody is known to be active; see `understudy status`"),
             Refusal::AlreadyActive => f.write_str("that host is active already"),
-            Refusal::NotACandidate { host } => write!(f, "{host} is not a candidate of this service; add it to `candidates`"),
+            Refusal::NotACandidate { host } => {
+                write!(f, "{host} is not a candidate of this service; add it to `candidates`")
+            }
             Refusal::NobodyElse => f.write_str("there is no other candidate"),
-            Refusal::UnderWay { role } => write!(f, "another operation is under way (role: {role}); wait for it or cancel it"),
+            Refusal::UnderWay { role } => write!(
+                f,
+                "another operation is under way (role: {role}); wait for it or cancel it"
+            ),
             Refusal::NothingUnderWay => f.write_str("nothing is under way"),
-            Refusal::AlreadyReleased { to } => write!(f, "the service is already released to {to}: this is past the point of no return; use giveback afterwards"),
+            Refusal::AlreadyReleased { to } => write!(
+                f,
+                "the service is already released to {to}: this is past the point of no return; use giveback afterwards"
+            ),
             Refusal::AtHome { home } => write!(f, "the service is at home on {home}"),
-            Refusal::HomeNotReady { home, because } => write!(f, "{home} is not ready to take the service back: {because}"),
+            Refusal::HomeNotReady { home, because } => {
+                write!(f, "{home} is not ready to take the service back: {because}")
+            }
             Refusal::NothingToCure => f.write_str("this host is not ordered to stay down: there is nothing to cure"),
-            Refusal::NotHeard { hosts } => write!(f, "not heard since this daemon started: {}; if they are stopped for certain, say `understudy takeover --confirm-stopped HOST`", join(hosts)),
-            Refusal::Alive { host } => write!(f, "{host} was said to be stopped, and it is alive: ask it with `understudy takeover` instead"),
+            Refusal::NotHeard { hosts } => write!(
+                f,
+                "not heard since this daemon started: {}; if they are stopped for certain, say `understudy takeover --confirm-stopped HOST`",
+                join(hosts)
+            ),
+            Refusal::Alive { host } => write!(
+                f,
+                "{host} was said to be stopped, and it is alive: ask it with `understudy takeover` instead"
+            ),
             Refusal::FenceRefused { host, because } => write!(f, "{host} refused to be fenced: {because}"),
-            Refusal::AlreadyBootstrapped { known } => write!(f, "the service was started before (term {known}): use `takeover`"),
+            Refusal::AlreadyBootstrapped { known } => {
+                write!(f, "the service was started before (term {known}): use `takeover`")
+            }
             Refusal::Declined { host, because } => write!(f, "{host} declined: {because}"),
             Refusal::Cancelled { because } => write!(f, "the takeover ended: {because}"),
             Refusal::HolderSilent { host } => write!(f, "the active host {host} did not answer the order"),

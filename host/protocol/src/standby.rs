@@ -28,7 +28,9 @@ pub(crate) fn enter(t: &mut Turn) {
 }
 
 fn holder(t: &Turn) -> Option<HostName> {
-    t.m.active().map(|(host, _)| host.clone()).filter(|host| *host != t.m.plan.me)
+    t.m.active()
+        .map(|(host, _)| host.clone())
+        .filter(|host| *host != t.m.plan.me)
 }
 
 fn watch_holder(t: &mut Turn) {
@@ -90,7 +92,10 @@ fn observed(t: &Turn) -> Option<ServerState> {
 }
 
 fn rebooting(t: &Turn) -> bool {
-    t.m.durable.stay_down.as_ref().is_some_and(|order| order.phase == DownPhase::Rebooting)
+    t.m.durable
+        .stay_down
+        .as_ref()
+        .is_some_and(|order| order.phase == DownPhase::Rebooting)
 }
 
 /// Whether the server runs although it must not: at all under a stay-down order or an open grant, as a serving one
@@ -113,7 +118,10 @@ pub(crate) fn runs_unordered_anew(t: &Turn) -> bool {
 pub(crate) fn stop_again(t: &mut Turn) {
     t.raise(Alert::StartedByHand);
     t.m.ready = false;
-    t.work(Work::StopServer { purpose: StopPurpose::StayDown, forced: true });
+    t.work(Work::StopServer {
+        purpose: StopPurpose::StayDown,
+        forced: true,
+    });
     let bound = t.m.plan.timing.stop;
     t.start_timer(TimerName::Stop, bound);
 }
@@ -136,17 +144,32 @@ pub(crate) fn tell_stop_fails(t: &mut Turn) {
 }
 
 pub(crate) fn stopped_for_stay_down(t: &Turn) -> bool {
-    matches!(t.finished(), Some((Work::StopServer { purpose: StopPurpose::StayDown, .. }, _)))
+    matches!(
+        t.finished(),
+        Some((
+            Work::StopServer {
+                purpose: StopPurpose::StayDown,
+                ..
+            },
+            _
+        ))
+    )
 }
 
 // ---- the cure -------------------------------------------------------------------------------------------------------
 
 pub(crate) fn down_and_faulty(t: &Turn) -> bool {
-    t.m.durable.stay_down.as_ref().is_some_and(|order| order.phase == DownPhase::Faulty)
+    t.m.durable
+        .stay_down
+        .as_ref()
+        .is_some_and(|order| order.phase == DownPhase::Faulty)
 }
 
 pub(crate) fn down_and_cured(t: &Turn) -> bool {
-    t.m.durable.stay_down.as_ref().is_some_and(|order| order.phase == DownPhase::Cured)
+    t.m.durable
+        .stay_down
+        .as_ref()
+        .is_some_and(|order| order.phase == DownPhase::Cured)
 }
 
 pub(crate) fn hold(t: &mut Turn) {
@@ -192,7 +215,9 @@ pub(crate) fn reboots(t: &Turn) -> bool {
 
 pub(crate) fn reboot(t: &mut Turn) {
     t.stop_timers(&[TimerName::Retry]);
-    let Some(order) = &mut t.m.durable.stay_down else { return };
+    let Some(order) = &mut t.m.durable.stay_down else {
+        return;
+    };
     order.phase = DownPhase::Rebooting;
     let fault = order.fault.clone();
     t.work(Work::Reboot { fault });
@@ -271,15 +296,22 @@ pub(crate) fn pass_order_on(t: &mut Turn) {
             if to == host {
                 return t.answer(Err(Refusal::AlreadyActive));
             }
-            Message::TakeoverAsked { to, cause: Cause::Requested { by: by.clone(), reason: reason.clone() } }
+            Message::TakeoverAsked {
+                to,
+                cause: Cause::Requested {
+                    by: by.clone(),
+                    reason: reason.clone(),
+                },
+            }
         }
         Some(Order::Giveback { by }) if host == *t.m.plan.home() => {
             let _ = by;
             return t.answer(Err(Refusal::AtHome { home: host }));
         }
-        Some(Order::Giveback { by }) => {
-            Message::TakeoverAsked { to: t.m.plan.home().clone(), cause: Cause::Giveback { by: by.clone() } }
-        }
+        Some(Order::Giveback { by }) => Message::TakeoverAsked {
+            to: t.m.plan.home().clone(),
+            cause: Cause::Giveback { by: by.clone() },
+        },
         _ => return,
     };
     t.note(format_args!("{host} is asked"));
@@ -298,7 +330,11 @@ pub(crate) fn refuse_unknown_holder(t: &mut Turn) {
 }
 
 pub(crate) fn refuse_released(t: &mut Turn) {
-    let to = t.m.durable.grant.as_ref().map_or_else(|| t.m.plan.me.clone(), |grant| grant.to.clone());
+    let to =
+        t.m.durable
+            .grant
+            .as_ref()
+            .map_or_else(|| t.m.plan.me.clone(), |grant| grant.to.clone());
     t.answer(Err(Refusal::AlreadyReleased { to }));
 }
 

@@ -84,7 +84,13 @@ pub(crate) fn reply(t: &mut Turn) {
     let Event::Received(envelope) = t.event else { return };
     if let Message::Hello(_) = envelope.message {
         let standing = t.m.standing();
-        t.send(&envelope.from, Message::HelloReply { echo: envelope.boot, standing });
+        t.send(
+            &envelope.from,
+            Message::HelloReply {
+                echo: envelope.boot,
+                standing,
+            },
+        );
         if !t.m.peers.get(&envelope.from).is_some_and(|peer| peer.heard) {
             let hello = Message::Hello(t.m.standing());
             t.send(&envelope.from, hello);
@@ -112,7 +118,9 @@ pub(crate) fn sender_supersedes(t: &Turn) -> bool {
 
 pub(crate) fn sender_settles_grant(t: &Turn) -> bool {
     let granted = t.m.durable.grant.as_ref().map(|grant| grant.new_term);
-    sender_holds(t).zip(granted).is_some_and(|(theirs, granted)| theirs >= granted)
+    sender_holds(t)
+        .zip(granted)
+        .is_some_and(|(theirs, granted)| theirs >= granted)
 }
 
 pub(crate) fn sender_holds_anything(t: &Turn) -> bool {
@@ -152,7 +160,10 @@ pub(crate) fn settle_after_sync(t: &mut Turn) {
         Some(mine) if mine >= t.m.durable.known => begin_serving(t),
         Some(_) => stand_down(t),
         None => {
-            let granted = t.m.peers.values().any(|peer| peer.standing.as_ref().is_some_and(|s| s.grant.is_some()));
+            let granted =
+                t.m.peers
+                    .values()
+                    .any(|peer| peer.standing.as_ref().is_some_and(|s| s.grant.is_some()));
             if highest.is_none() && !granted {
                 t.raise(Alert::Orphaned);
             }
@@ -164,10 +175,19 @@ pub(crate) fn settle_after_sync(t: &mut Turn) {
 /// Makes the server serve under the held term.
 pub(crate) fn begin_serving(t: &mut Turn) {
     let Some(term) = t.m.durable.held else { return };
-    t.stop_timers(&[TimerName::Observe, TimerName::Silence, TimerName::Hold, TimerName::Offer, TimerName::Retry]);
+    t.stop_timers(&[
+        TimerName::Observe,
+        TimerName::Silence,
+        TimerName::Hold,
+        TimerName::Offer,
+        TimerName::Retry,
+    ]);
     t.m.durable.stay_down = None;
     t.m.ready = false;
-    t.become_role(Role::Activating(Activation { step: ActivationStep::Serve, failures: 0 }));
+    t.become_role(Role::Activating(Activation {
+        step: ActivationStep::Serve,
+        failures: 0,
+    }));
     t.abandon();
     t.actions.push(Action::Fence(term));
     serve(t, term);

@@ -33,7 +33,11 @@ impl Row {
     }
 
     pub(crate) fn leads_to(&self, from: RoleName, to: RoleName) -> bool {
-        if self.to.is_empty() { from == to } else { self.to.contains(&to) }
+        if self.to.is_empty() {
+            from == to
+        } else {
+            self.to.contains(&to)
+        }
     }
 }
 
@@ -61,7 +65,16 @@ const fn row(
     to: &'static [RoleName],
     reason: &'static str,
 ) -> Row {
-    Row { step, from, on, when, apply, to, journal: true, reason }
+    Row {
+        step,
+        from,
+        on,
+        when,
+        apply,
+        to,
+        journal: true,
+        reason,
+    }
 }
 
 /// A row that is not worth a journal line by itself.
@@ -74,7 +87,16 @@ const fn quiet(
     to: &'static [RoleName],
     reason: &'static str,
 ) -> Row {
-    Row { step, from, on, when, apply, to, journal: false, reason }
+    Row {
+        step,
+        from,
+        on,
+        when,
+        apply,
+        to,
+        journal: false,
+        reason,
+    }
 }
 
 /// The rows by the part of the protocol they belong to.
@@ -470,8 +492,14 @@ mod tests {
     #[test]
     fn every_role_is_entered_and_left() {
         for role in RoleName::ALL {
-            assert!(role == Unsynced || rows().any(|row| row.to.contains(&role)), "{role} is never entered");
-            assert!(rows().any(|row| row.from.contains(&role) && !row.to.is_empty()), "{role} is never left");
+            assert!(
+                role == Unsynced || rows().any(|row| row.to.contains(&role)),
+                "{role} is never entered"
+            );
+            assert!(
+                rows().any(|row| row.from.contains(&role) && !row.to.is_empty()),
+                "{role} is never left"
+            );
         }
     }
 }

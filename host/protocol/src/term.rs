@@ -40,7 +40,11 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let epoch = self.0 >> NEGOTIATED_BITS;
         let count = self.0 & ((1 << NEGOTIATED_BITS) - 1);
-        if epoch == 0 { write!(f, "{count}") } else { write!(f, "{epoch}.{count}") }
+        if epoch == 0 {
+            write!(f, "{count}")
+        } else {
+            write!(f, "{epoch}.{count}")
+        }
     }
 }
 
@@ -76,9 +80,15 @@ impl std::str::FromStr for RoundId {
     type Err = BadRound;
 
     fn from_str(text: &str) -> Result<Self, BadRound> {
-        let (store, counter) = text.split_once('-').filter(|(store, _)| store.len() == 32).ok_or(BadRound)?;
+        let (store, counter) = text
+            .split_once('-')
+            .filter(|(store, _)| store.len() == 32)
+            .ok_or(BadRound)?;
         let store = StoreId(u128::from_str_radix(store, 16).map_err(|_| BadRound)?);
-        Ok(RoundId { store, counter: counter.parse().map_err(|_| BadRound)? })
+        Ok(RoundId {
+            store,
+            counter: counter.parse().map_err(|_| BadRound)?,
+        })
     }
 }
 
@@ -113,7 +123,10 @@ mod tests {
 
     #[test]
     fn a_round_is_read_as_it_is_written() {
-        let round = RoundId { store: StoreId(0x0f << 100), counter: 12 };
+        let round = RoundId {
+            store: StoreId(0x0f << 100),
+            counter: 12,
+        };
         assert_eq!(round.to_string().parse(), Ok(round));
         assert_eq!("9f-1".parse::<RoundId>(), Err(BadRound));
     }

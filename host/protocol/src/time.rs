@@ -20,7 +20,10 @@ impl Time {
 impl Add<Duration> for Time {
     type Output = Time;
     fn add(self, duration: Duration) -> Time {
-        Time(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Time(
+            self.0
+                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -166,7 +169,10 @@ impl Timers {
 
     /// The earliest deadline; ties go to the earlier in [`TimerName::ALL`].
     pub(crate) fn next(&self) -> Option<(TimerName, Time)> {
-        self.0.iter().map(|(name, at)| (*name, *at)).min_by_key(|(name, at)| (*at, *name))
+        self.0
+            .iter()
+            .map(|(name, at)| (*name, *at))
+            .min_by_key(|(name, at)| (*at, *name))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerName, Time)> + '_ {

@@ -24,7 +24,14 @@ pub(crate) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     pub(crate) fn new(m: Machine, now: Time, event: &'a Event) -> Self {
-        Turn { m, now, event, actions: Vec::new(), detail: String::new(), round: None }
+        Turn {
+            m,
+            now,
+            event,
+            actions: Vec::new(),
+            detail: String::new(),
+            round: None,
+        }
     }
 
     /// What every event of a kind does, whatever the role: drop the stale, note what it teaches.
@@ -136,14 +143,20 @@ impl<'a> Turn<'a> {
     /// What went wrong with the work of this turn.
     pub(crate) fn error(&self) -> String {
         match self.event {
-            Event::Finished { result: Finish::Failed { error }, .. } => error.clone(),
+            Event::Finished {
+                result: Finish::Failed { error },
+                ..
+            } => error.clone(),
             Event::TimeReached => "it took too long".to_owned(),
             _ => "unknown".to_owned(),
         }
     }
 
     pub(crate) fn send(&mut self, to: &HostName, message: Message) {
-        self.actions.push(Action::Send { to: to.clone(), message });
+        self.actions.push(Action::Send {
+            to: to.clone(),
+            message,
+        });
     }
 
     pub(crate) fn send_all(&mut self, message: &Message) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::role::{ActivationStep, DrainStep, OfferStep, Role};
 use crate::{
-    Cause, DownPhase, Fault, HostName, Machine, RoleName, RoundId, ServiceName, StayDown, Term, Time, TimerName, Verdict,
+    Cause, DownPhase, Fault, HostName, Machine, RoleName, RoundId, ServiceName, StayDown, Term, Time, TimerName,
+    Verdict,
 };
 
 /// One service as this host sees it.
@@ -182,7 +183,13 @@ impl Machine {
                     })
                 }
             }
-            Role::Active if self.durable.tenure.as_ref().is_some_and(|t| !t.resolved && t.round.is_some()) => {
+            Role::Active
+                if self
+                    .durable
+                    .tenure
+                    .as_ref()
+                    .is_some_and(|t| !t.resolved && t.round.is_some()) =>
+            {
                 let tenure = self.durable.tenure.as_ref();
                 TakeoverView {
                     round: tenure.and_then(|tenure| tenure.round),
@@ -219,7 +226,10 @@ impl Machine {
             Role::Parked(_) => "a candidate that can take over, or the cure of the fault".to_owned(),
             Role::Forcing(force) => {
                 let open = |host: &&HostName| !force.stopped.contains(*host) && !force.acked.contains(*host);
-                format!("a promise from {}", names(self.plan.others().filter(open).cloned().collect()))
+                format!(
+                    "a promise from {}",
+                    names(self.plan.others().filter(open).cloned().collect())
+                )
             }
             Role::Standby => match self.durable.stay_down.as_ref().map(|order| order.phase) {
                 Some(DownPhase::Faulty) => "the cure of the fault (healthy probes, or `understudy cure`)".to_owned(),

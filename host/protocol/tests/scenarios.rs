@@ -8,15 +8,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use understudy_protocol::{
-    Event, Fault, FaultKind, Giveback, Order, PluginRefusal, ServerState, Severity, Verdict,
-};
+use understudy_protocol::{Event, Fault, FaultKind, Giveback, Order, PluginRefusal, ServerState, Severity, Verdict};
 use world::{World, name, plan};
 
 #[test]
 fn scenarios() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     let update = std::env::var_os("UPDATE_SCENARIOS").is_some();
@@ -30,7 +31,11 @@ fn scenarios() {
             wrong.push(format!("{}:\n{played}", file.display()));
         }
     }
-    assert!(wrong.is_empty(), "these scenarios went another way:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "these scenarios went another way:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// Plays a file: lines that begin with `> ` are commands, `#` are comments, everything else is the journal.
@@ -64,27 +69,57 @@ fn step(world: &mut World, words: &[&str]) {
         ("run", duration) => world.run_for(parse(duration)),
         ("cut", a) => world.partition(&name(a), &name(words[2])),
         ("heal", a) => world.heal(&name(a), &name(words[2])),
-        ("auto-giveback", delay) => world.plan.giveback = Giveback::Auto { delay: parse(delay), attempts: 2 },
+        ("auto-giveback", delay) => {
+            world.plan.giveback = Giveback::Auto {
+                delay: parse(delay),
+                attempts: 2,
+            }
+        }
         ("no-reboot", _) => world.plan.reboot = false,
         ("verdict", who) => {
             let event = match words[2] {
-                "healthy" => Event::Health { verdict: Verdict::Healthy, fault: None },
-                "unknown" => Event::Health { verdict: Verdict::Unknown, fault: None },
-                code => Event::Health { verdict: Verdict::Failing, fault: Some(fault(code, words.get(3))) },
+                "healthy" => Event::Health {
+                    verdict: Verdict::Healthy,
+                    fault: None,
+                },
+                "unknown" => Event::Health {
+                    verdict: Verdict::Unknown,
+                    fault: None,
+                },
+                code => Event::Health {
+                    verdict: Verdict::Failing,
+                    fault: Some(fault(code, words.get(3))),
+                },
             };
             world.handle(&name(who), &event);
         }
         ("bootstrap", who) => order(world, who, Order::Bootstrap { by: "anna".into() }),
         ("takeover", who) => {
             let to = words.get(2).map(|host| name(host));
-            order(world, who, Order::TakeOver { to, by: "anna".into(), reason: "maintenance".into() });
+            order(
+                world,
+                who,
+                Order::TakeOver {
+                    to,
+                    by: "anna".into(),
+                    reason: "maintenance".into(),
+                },
+            );
         }
         ("giveback", who) => order(world, who, Order::Giveback { by: "anna".into() }),
         ("cancel", who) => order(world, who, Order::Cancel),
         ("cure", who) => order(world, who, Order::Cure { by: "anna".into() }),
         ("force", who) => {
             let stopped = words[2..].iter().map(|host| name(host)).collect();
-            order(world, who, Order::Force { stopped, by: "anna".into(), reason: "it burns".into() });
+            order(
+                world,
+                who,
+                Order::Force {
+                    stopped,
+                    by: "anna".into(),
+                    reason: "it burns".into(),
+                },
+            );
         }
         ("by-hand", who) => world.host(&name(who)).server = ServerState::Serving,
         ("hold", who) => drop(world.host(&name(who)).held_back.insert(words[2].into())),
@@ -92,7 +127,11 @@ fn step(world: &mut World, words: &[&str]) {
         ("fail", who) => drop(world.host(&name(who)).fails.insert(words[2].into(), rest(3))),
         ("refuse", who) => {
             let would_accept_if = Some("replication lag < 10 MB".to_owned());
-            let refusal = PluginRefusal { code: words[2].into(), message: rest(3), would_accept_if };
+            let refusal = PluginRefusal {
+                code: words[2].into(),
+                message: rest(3),
+                would_accept_if,
+            };
             world.host(&name(who)).refuses = Some(refusal);
         }
         ("store", who) => world.host(&name(who)).store_broken = words[2] == "broken",

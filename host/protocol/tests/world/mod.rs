@@ -52,7 +52,9 @@ pub fn name(text: &str) -> HostName {
 impl Host {
     fn due(&self) -> Option<Time> {
         let deadline = self.machine.as_ref()?.next_deadline();
-        let stalled = (!self.working.is_empty()).then_some(self.stalled_until).filter(|at| *at > Time(0));
+        let stalled = (!self.working.is_empty())
+            .then_some(self.stalled_until)
+            .filter(|at| *at > Time(0));
         let earliest = if self.store_broken { self.stalled_until } else { Time(0) };
         match (deadline, stalled.filter(|_| self.store_broken)) {
             (Some(a), Some(b)) => Some(a.min(b).max(earliest)),
@@ -96,13 +98,21 @@ impl World {
     }
 
     pub fn start(&mut self, who: &HostName) {
-        let plan = Arc::new(Plan { me: who.clone(), ..self.plan.clone() });
+        let plan = Arc::new(Plan {
+            me: who.clone(),
+            ..self.plan.clone()
+        });
         let ordinal = u128::from(plan.ordinal()) + 1;
         let host = self.host(who);
         host.boots += 1;
         let still_serving = host.server == ServerState::Serving && host.address;
         host.working.clear();
-        host.machine = Some(Machine::new(plan, StoreId(ordinal << 96), Boot(host.boots), host.disk.clone()));
+        host.machine = Some(Machine::new(
+            plan,
+            StoreId(ordinal << 96),
+            Boot(host.boots),
+            host.disk.clone(),
+        ));
         self.handle(who, &Event::Started { still_serving });
         let others: Vec<_> = self.plan.candidates.iter().filter(|o| *o != who).cloned().collect();
         for other in others {
@@ -120,7 +130,9 @@ impl World {
         host.working.clear();
         self.network.retain(|(to, envelope)| to != who && envelope.from != *who);
         let others: Vec<_> = self.plan.candidates.iter().filter(|o| *o != who).cloned().collect();
-        others.iter().for_each(|other| self.handle(other, &Event::PeerLost(who.clone())));
+        others
+            .iter()
+            .for_each(|other| self.handle(other, &Event::PeerLost(who.clone())));
     }
 
     /// The machine dies with everything on it but the disk.
@@ -165,20 +177,23 @@ impl World {
                 if let Event::Finished { work, .. } = event {
                     host.working.push_back(work.clone());
                 }
-                self.log.push(format!("{:>8} {who}: the store failed, {step} did not happen", now.0));
+                self.log
+                    .push(format!("{:>8} {who}: the store failed, {step} did not happen", now.0));
                 return;
             }
             if let Some(durable) = &entry.durable {
                 host.disk = Some(durable.clone());
             }
-            let detail = if entry.detail.is_empty() { String::new() } else { format!(" ({})", entry.detail) };
+            let detail = if entry.detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", entry.detail)
+            };
             line = Some(format!(
                 "{:>8} {who}: {}: {} -> {}, term {}{detail}",
                 now.0, entry.step, entry.from, entry.to, entry.term
             ));
-        } else if chatty
-            && let Some(why) = output.ignored()
-        {
+        } else if chatty && let Some(why) = output.ignored() {
             line = Some(format!("{:>8} {who}: ignored {}: {why}", now.0, event.name()));
         }
         let (machine, actions) = output.accept(Stored::confirmed());
@@ -210,7 +225,9 @@ impl World {
             Action::Fence(_) => {}
             Action::Alert(alert) => self.log.push(format!("{:>8} {who}: ALERT {alert}", self.now.0)),
             Action::Answer { answer: Ok(()), .. } => {}
-            Action::Answer { answer: Err(refusal), .. } => {
+            Action::Answer {
+                answer: Err(refusal), ..
+            } => {
                 self.log.push(format!("{:>8} {who}: REFUSED {refusal}", self.now.0));
             }
         }
@@ -218,9 +235,14 @@ impl World {
 
     /// Delivers the oldest message; false when there is none.
     pub fn deliver(&mut self) -> bool {
-        let Some((to, envelope)) = self.network.pop_front() else { return false };
+        let Some((to, envelope)) = self.network.pop_front() else {
+            return false;
+        };
         if self.chatty {
-            self.log.push(format!("{:>8} {} -> {to}: {:?}", self.now.0, envelope.from, envelope.message));
+            self.log.push(format!(
+                "{:>8} {} -> {to}: {:?}",
+                self.now.0, envelope.from, envelope.message
+            ));
         }
         self.handle(&to, &Event::Received(envelope));
         true
@@ -233,10 +255,16 @@ impl World {
         if now < host.stalled_until {
             return false;
         }
-        let Some(place) = host.working.iter().position(|work| !host.held_back.contains(work.name())) else {
+        let Some(place) = host
+            .working
+            .iter()
+            .position(|work| !host.held_back.contains(work.name()))
+        else {
             return false;
         };
-        let Some(work) = host.working.remove(place) else { return false };
+        let Some(work) = host.working.remove(place) else {
+            return false;
+        };
         let result = self.run(who, &work);
         self.handle(who, &Event::Finished { work, result });
         true
@@ -251,7 +279,10 @@ impl World {
             Work::Diagnose { fault, .. } => return Finish::Diagnosed(fault.clone()),
             Work::Assess { .. } => return Finish::Assessed(host.refuses.clone()),
             Work::SealCompilation { round, to, .. } => {
-                let seal = CompilationSeal { count: 2, digest: Digest([7; 32]) };
+                let seal = CompilationSeal {
+                    count: 2,
+                    digest: Digest([7; 32]),
+                };
                 host.compilations.insert(*round, seal);
                 if let Some(to) = to.clone()
                     && !self.is_cut(who, &to)
@@ -272,7 +303,9 @@ impl World {
             }
             Work::StoreCompilation { round, seal, .. } => {
                 if host.compilations.get(round) != Some(seal) {
-                    return Finish::Failed { error: "the pages do not make this seal".to_owned() };
+                    return Finish::Failed {
+                        error: "the pages do not make this seal".to_owned(),
+                    };
                 }
             }
             Work::StopServer { .. } => host.server = ServerState::Stopped,
@@ -314,16 +347,33 @@ impl World {
     }
 
     pub fn admitting(&self) -> Vec<&HostName> {
-        self.hosts.values().filter(|h| h.server == ServerState::Serving && h.address).map(|h| &h.name).collect()
+        self.hosts
+            .values()
+            .filter(|h| h.server == ServerState::Serving && h.address)
+            .map(|h| &h.name)
+            .collect()
     }
 
     fn check(&self) {
         let admitting = self.admitting();
-        assert!(admitting.len() <= 1, "two hosts admit clients: {admitting:?}\n{}", self.log.join("\n"));
-        let holders: Vec<_> = self.hosts.values().filter(|h| h.disk.as_ref().is_some_and(|d| d.held.is_some())).collect();
+        assert!(
+            admitting.len() <= 1,
+            "two hosts admit clients: {admitting:?}\n{}",
+            self.log.join("\n")
+        );
+        let holders: Vec<_> = self
+            .hosts
+            .values()
+            .filter(|h| h.disk.as_ref().is_some_and(|d| d.held.is_some()))
+            .collect();
         for host in holders {
             let disk = host.disk.as_ref().unwrap();
-            assert!(disk.grant.is_none(), "{} holds and has released\n{}", host.name, self.log.join("\n"));
+            assert!(
+                disk.grant.is_none(),
+                "{} holds and has released\n{}",
+                host.name,
+                self.log.join("\n")
+            );
         }
     }
 }

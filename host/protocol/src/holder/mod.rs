@@ -1,0 +1,120 @@
+//! The holder's side: opening rounds, draining, releasing, and keeping the others down.
+//!
+//! ```text
+//!  active ──fault──► asking ──ShutdownCommanded──► draining ──server stopped──► stopped ──address dropped──► released
+//!    ▲                  │ declined, silent            │ abort                      │
+//!    └──────────────────┴────────────────────────────┴── before the release every error means: resume
+//! ```
+//!
+//! Here: what the probes say of a serving host, and what it says to the others as long as it holds the term. The
+//! parts of a round have a file each: `orders` (who may ask for one), `ask`, `drain`, `release`, and `parked` for a
+//! holder whose server is down.
+//!
+//! Invariants: only the holder opens rounds; the round counter is durable before a round's first message; the release
+//! needs the matching `CompilationStored`, a stopped server and a dropped address, in this order.
+
+mod ask;
+mod drain;
+mod orders;
+mod parked;
+mod release;
+
+pub(crate) use ask::*;
+pub(crate) use drain::*;
+pub(crate) use orders::*;
+pub(crate) use parked::*;
+pub(crate) use release::*;
+
+use crate::role::{Parked, Role};
+use crate::turn::Turn;
+use crate::{Alert, Fault, FaultKind, Message, OnUnknown, Refusal, Severity, TimerName, Verdict};
+
+// ---- what the probes say --------------------------------------------------------------------------------------
+pub(crate) fn shutdown_required(t: &Turn) -> bool {
+    t.m.verdict == Verdict::Failing
+        && t.m
+            .fault
+            .as_ref()
+            .is_some_and(|f| f.severity == Severity::ShutdownRequired)
+}
+
+/// A new fault; while the candidates are not to be asked again yet, an old one is no news.
+pub(crate) fn must_ask(t: &Turn) -> bool {
+    shutdown_required(t) && !t.m.timers.runs(TimerName::Retry)
+}
+
+pub(crate) fn unknown_means_takeover(t: &Turn) -> bool {
+    t.m.plan.on_unknown == OnUnknown::TakeOver && !t.m.timers.runs(TimerName::Retry)
+}
+
+pub(crate) fn tell_impaired(t: &mut Turn) {
+    if let Some(fault) = t.m.fault.clone() {
+        t.note(format_args!("{}: {}", fault.code, fault.message));
+        t.raise(Alert::Impaired(fault));
+    }
+}
+
+pub(crate) fn tell_unknown(t: &mut Turn) {
+    t.raise(Alert::Unknown);
+}
+
+pub(crate) fn well_again(t: &mut Turn) {
+    t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+    t.stop_timers(&[TimerName::Retry, TimerName::ShutdownWithin]);
+}
+
+pub(super) fn current_fault(t: &Turn) -> Fault {
+    t.m.fault.clone().unwrap_or_else(|| Fault {
+        code: "unknown".to_owned(),
+        kind: FaultKind::Other,
+        severity: Severity::ShutdownRequired,
+        message: "the probes do not know how the server is".to_owned(),
+        shutdown_within: None,
+        evidence: Vec::new(),
+    })
+}
+
+// ---- keeping the others down ------------------------------------------------------------------------------------
+pub(crate) fn repeat_stay_down(t: &mut Turn) {
+    let Some(held) = t.m.durable.held else { return };
+    t.send_all(&Message::StayDown { held });
+    let every = t.m.plan.timing.stay_down;
+    t.start_timer(TimerName::StayDown, every);
+}
+
+/// Somebody acts under an older term: it is told the present one.
+pub(crate) fn answer_with_own_term(t: &mut Turn) {
+    if let (Some((from, _)), Some(held)) = (t.received(), t.m.durable.held) {
+        t.send(from, Message::StayDown { held });
+    }
+}
+
+pub(crate) fn permit_come_back(t: &mut Turn) {
+    let Some((from, Message::Cured { fault })) = t.received() else {
+        return;
+    };
+    let Some(held) = t.m.durable.held else { return };
+    t.note(format_args!("{from}: {fault}"));
+    t.send(from, Message::ComeBackPermitted { held });
+}
+
+pub(crate) fn refuse_holding(t: &mut Turn) {
+    t.answer(Err(Refusal::AlreadyActive));
+}
+
+// ---- shared by the parts of a round -----------------------------------------------------------------------------
+
+fn parked_state(t: &Turn) -> Option<Parked> {
+    match &t.m.role {
+        Role::Parked(parked) => Some(parked.clone()),
+        Role::Asking(ask) => ask.parked.clone(),
+        _ => None,
+    }
+}
+
+impl Turn<'_> {
+    fn start_retry(&mut self) {
+        let after = self.m.plan.timing.retry;
+        self.start_timer(TimerName::Retry, after);
+    }
+}
