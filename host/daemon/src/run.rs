@@ -141,7 +141,8 @@ async fn start_service(
         store: store.clone(),
         peers: peers.clone(),
         inputs: inputs.clone(),
-    });
+    })
+    .await;
     let identity = records_of(store.store_id().await?, &service.name);
     let machine = Machine::new(Arc::new(service.plan.clone()), identity, start.boot, durable);
     Ok((machine, effector, still_serving))

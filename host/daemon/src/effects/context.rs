@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use understudy_address::Address;
@@ -46,14 +47,19 @@ pub(crate) struct Context {
     pub(crate) listed: Mutex<Option<(RoundId, HashMap<String, RequestStatus>)>>,
     /// The opinion that the driver was told last.
     pub(crate) told: Mutex<Option<Told>>,
-    /// What the drain plugin asked to keep.
+    /// Who takes over in the drain under way.
+    successor: Mutex<Option<HostName>>,
+    /// When the step under way must be over.
+    deadline: Mutex<Option<Instant>>,
+    /// What the drain plugin asked to keep; also in the store, for it may have to outlive the daemon.
     saved: Mutex<Option<SavedState>>,
 }
 
 impl Context {
-    pub(crate) fn new(parts: Parts, stance: watch::Receiver<Stance>) -> Self {
+    pub(crate) fn new(parts: Parts, saved: Option<SavedState>, stance: watch::Receiver<Stance>) -> Self {
+        let (successor, deadline, saved) = (Mutex::default(), Mutex::default(), Mutex::new(saved));
         let seen = Mutex::new(parts.probes.iter().map(|(plugin, _)| Seen::nothing(plugin)).collect());
-        Context { parts, stance, seen, listed: Mutex::new(None), told: Mutex::new(None), saved: Mutex::new(None) }
+        Context { parts, stance, seen, listed: Mutex::new(None), told: Mutex::new(None), successor, deadline, saved }
     }
 
     pub(crate) fn raise_fence(&self, term: Term) {
@@ -66,7 +72,7 @@ impl Context {
     }
 
     /// A call's context, with the facts that the machine knows.
-    pub(crate) fn call(&self, term: Term, attempt: u32, remaining: std::time::Duration) -> CallContext {
+    pub(crate) fn call(&self, term: Term, attempt: u32, remaining: Duration) -> CallContext {
         let stance = self.stance.borrow().clone();
         let mut call = CallContext::new(term, stance.expected.unwrap_or(Expectation::Serving), remaining);
         call.attempt = attempt;
@@ -74,14 +80,38 @@ impl Context {
         if let Some(active) = stance.active.filter(|host| *host != self.parts.me) {
             call.attributes.push(("active-host".to_owned(), active.to_string()));
         }
+        if let Some(successor) = lock(&self.successor).as_ref() {
+            call.attributes.push(("successor-host".to_owned(), successor.to_string()));
+        }
+        if let Some(deadline) = *lock(&self.deadline) {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            call.attributes.push(("deadline-ms".to_owned(), left.to_string()));
+        }
         call
     }
 
+    /// When the step that begins now must be over; none: its calls have no common deadline.
+    pub(crate) fn must_end(&self, deadline: Option<Duration>) {
+        *lock(&self.deadline) = deadline.map(|left| Instant::now() + left);
+    }
+
+    /// Who takes over from now on; none: nobody does, or this host serves.
+    pub(crate) fn succeeded_by(&self, host: Option<&HostName>) {
+        *lock(&self.successor) = host.cloned();
+    }
+
     /// Keeps what the drain plugin asked to keep; nothing forgets nothing.
-    pub(crate) fn keep(&self, state: Option<SavedState>) {
-        if state.is_some() {
-            *lock(&self.saved) = state;
+    pub(crate) async fn keep(&self, state: Option<SavedState>) {
+        let Some(state) = state else { return };
+        if lock(&self.saved).as_ref() == Some(&state) {
+            return;
         }
+        let name = &self.parts.drain.0.description().name;
+        let stored = self.parts.store.put_plugin_state(&self.parts.service, name, &to_bytes(&state)).await;
+        if let Err(error) = stored {
+            tracing::warn!(service = %self.parts.service, %error, "what the plugin wants kept is not on disk");
+        }
+        *lock(&self.saved) = Some(state);
     }
 
     pub(crate) async fn report(&self, event: Event) {
@@ -97,4 +127,27 @@ impl Context {
 /// A poisoned lock holds plain data that is as good as before.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the drain plugin had asked to keep before the daemon was started.
+pub(crate) async fn saved_state(store: &Store, service: &ServiceName, plugin: &Plugin) -> Option<SavedState> {
+    match store.plugin_state(service, &plugin.description().name).await {
+        Ok(bytes) => bytes.as_deref().and_then(from_bytes),
+        Err(error) => {
+            tracing::warn!(%service, %error, "what the plugin wanted kept can't be read");
+            None
+        }
+    }
+}
+
+/// The format's number, then the data.
+fn to_bytes(state: &SavedState) -> Vec<u8> {
+    let mut bytes = state.format.to_be_bytes().to_vec();
+    bytes.extend(&state.data);
+    bytes
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<SavedState> {
+    let (format, data) = bytes.split_first_chunk()?;
+    Some(SavedState { format: u32::from_be_bytes(*format), data: data.to_vec() })
 }

@@ -27,6 +27,7 @@ use understudy_protocol::{CompilationSeal, HostName, RequestStatus, RoleName, Ro
 use understudy_runtime::Expectation;
 
 pub(crate) use context::{Context, Parts, lock};
+use context::saved_state;
 pub(crate) use reboot::RebootCommand;
 
 /// Pages of a peer's compilation that wait to be written: enough to keep the disk busy, few enough to push back.
@@ -54,10 +55,11 @@ pub(crate) struct Effector {
 
 impl Effector {
     /// Starts the tasks that carry out this service's work.
-    pub(crate) fn start(parts: Parts) -> Effector {
+    pub(crate) async fn start(parts: Parts) -> Effector {
+        let saved = saved_state(&parts.store, &parts.service, &parts.drain.0).await;
         let (stance, following) =
             watch::channel(Stance { expected: None, term: Term::NONE, active: None });
-        let context = Arc::new(Context::new(parts, following));
+        let context = Arc::new(Context::new(parts, saved, following));
         let (lanes, commands) = mpsc::unbounded_channel();
         let (ledger, jobs) = mpsc::channel(PAGES_WAITING);
         tokio::spawn(lanes::run(context.clone(), commands));

@@ -21,6 +21,7 @@ const PAGES: usize = 2;
 
 /// Does the work. Must be safe to drop at any await.
 pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
+    context.must_end(if let Work::Settle { deadline, .. } = work { Some(*deadline) } else { None });
     let done = match work {
         Work::Diagnose { fault, .. } => return Finish::Diagnosed(crate::probes::diagnose(context, fault).await),
         Work::Assess { cause, .. } => return assess(context, cause).await,
@@ -35,7 +36,10 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         }
         Work::DropAddress { .. } => context.parts.address.drop_address().await.map_err(|e| e.to_string()),
         Work::Resume { term } => resume(context, work, *term).await,
-        Work::Serve { term, .. } => context.until_done(work, StepName::TakeOver, *term).await,
+        Work::Serve { term, .. } => {
+            context.succeeded_by(None);
+            context.until_done(work, StepName::TakeOver, *term).await
+        }
         Work::TakeAddress { .. } => context.parts.address.take().await.map_err(|e| e.to_string()),
         Work::ResolveRequests { term, round } => resolve(context, *term, *round).await,
         Work::StandBy { .. } => context.until_done(work, StepName::StandBy, context.fencing_term()).await,
@@ -87,6 +91,7 @@ async fn observe(context: &Context) -> Finish {
 }
 
 async fn stop_admitting(context: &Context, work: &Work, round: RoundId, to: Option<&HostName>) -> Result<(), String> {
+    context.succeeded_by(to);
     context.begin_compilation(round, to).await?;
     context.parts.address.hold().await.map_err(|error| error.to_string())?;
     // Listed before the server is told: whatever was accepted is written down, whatever comes later waits.
@@ -107,11 +112,11 @@ async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), St
         let under_way = context.update_compilation(round, to.as_ref()).await?;
         match context.step(StepName::Settle, context.fencing_term(), attempt).await {
             Ok(Step { status: Status::Done, state }) => {
-                context.keep(state);
+                context.keep(state).await;
                 return Ok(());
             }
             Ok(Step { status: Status::Working { remaining, blocker, retry_in }, state }) => {
-                context.keep(state);
+                context.keep(state).await;
                 failures = 0;
                 let blocker = blocker.or_else(|| quiet.busy.first().map(|flow| flow.client.to_string()));
                 context.progress(work, remaining.or(Some(under_way)), blocker).await;
@@ -148,6 +153,7 @@ async fn seal(context: &Context, round: RoundId, to: Option<&HostName>, kept: Op
 }
 
 async fn resume(context: &Context, work: &Work, term: Term) -> Result<(), String> {
+    context.succeeded_by(None);
     context.until_done(work, StepName::Resume, term).await?;
     context.parts.address.admit().await.map_err(|error| error.to_string())
 }
@@ -165,11 +171,11 @@ async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), St
         written?;
         match called.map_err(|failure| failure.to_string())? {
             Step { status: Status::Done, state } => {
-                context.keep(state);
+                context.keep(state).await;
                 break;
             }
             Step { status: Status::Working { retry_in, .. }, state } => {
-                context.keep(state);
+                context.keep(state).await;
                 tokio::time::sleep(pause(retry_in)).await;
             }
         }

@@ -51,11 +51,11 @@ impl Context {
             attempt += 1;
             match self.step(name, term, attempt).await {
                 Ok(Step { status: Status::Done, state }) => {
-                    self.keep(state);
+                    self.keep(state).await;
                     return Ok(());
                 }
                 Ok(Step { status: Status::Working { remaining, blocker, retry_in }, state }) => {
-                    self.keep(state);
+                    self.keep(state).await;
                     failures = 0;
                     self.progress(work, remaining, blocker).await;
                     tokio::time::sleep(retry_in.clamp(PAUSE.0, PAUSE.1)).await;
