@@ -105,24 +105,30 @@ impl Store {
 
     /// The rounds that something still depends on.
     async fn needed_rounds(&self) -> Result<BTreeSet<RoundId>, StoreError> {
-        let states = sqlx::query!("SELECT grant_round, tenure_round, tenure_resolved FROM service_state")
-            .fetch_all(self.readers())
-            .await
-            .map_err(|e| self.broken(e))?;
+        let states =
+            sqlx::query!("SELECT service, held_term, grant_round, tenure_round, tenure_resolved FROM service_state")
+                .fetch_all(self.readers())
+                .await
+                .map_err(|e| self.broken(e))?;
         let mut named = Vec::new();
+        let mut held = BTreeSet::new();
         for state in states {
             named.extend(state.grant_round);
             named.extend(state.tenure_round.filter(|_| state.tenure_resolved == Some(0)));
+            held.extend(state.held_term.map(|_| state.service));
         }
         let named: Result<BTreeSet<_>, _> = named.iter().map(|round| round_from_sql(round)).collect();
         let mut needed = named.map_err(|e| self.broken(e))?;
-        needed.extend(self.unresolved_rounds().await?);
+        needed.extend(self.unresolved_rounds(&held).await?);
         Ok(needed)
     }
 
     /// Rounds whose compilation is neither resolved nor closed, except where its holder has opened a later one for the
-    /// same service since: it can do so only while it holds the service, so nothing came of the earlier.
-    async fn unresolved_rounds(&self) -> Result<Vec<RoundId>, StoreError> {
+    /// same service since: it can do so only while it holds the service, so nothing came of the earlier. But a holder
+    /// whose server is stopped builds the later from the earlier, as often as it has to: of the services in `held`,
+    /// this host's own rounds all stay.
+    async fn unresolved_rounds(&self, held: &BTreeSet<String>) -> Result<Vec<RoundId>, StoreError> {
+        let own = self.store_id().await?;
         let rows = sqlx::query!("SELECT round, service, resolved_at_ms, closed_at_ms FROM compilations")
             .fetch_all(self.readers())
             .await
@@ -138,11 +144,10 @@ impl Store {
                 unresolved.push((holder, round));
             }
         }
-        Ok(unresolved
-            .into_iter()
-            .filter(|(holder, round)| last[holder] == round.counter)
-            .map(|(_, round)| round)
-            .collect())
+        unresolved.retain(|(holder, round)| {
+            last[holder] == round.counter || (round.store == own && held.contains(&holder.0))
+        });
+        Ok(unresolved.into_iter().map(|(_, round)| round).collect())
     }
 
     async fn prune_compilations(&self, needed: &BTreeSet<RoundId>, now_ms: i64) -> Result<u64, StoreError> {

@@ -243,3 +243,36 @@ async fn the_space_of_what_went_is_given_back() {
     let after = std::fs::metadata(&file).unwrap().len();
     assert!(after < before / 2, "{before} bytes became {after}");
 }
+
+#[tokio::test]
+async fn a_holder_keeps_what_its_next_round_is_built_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = keeping(
+        &folder,
+        Keep {
+            at_most: 1,
+            ..for_a_day()
+        },
+    )
+    .await;
+    let own = store.store_id().await.unwrap();
+    let mine = |counter| RoundId { store: own, counter };
+    for counter in 1..=4 {
+        compile(&store, mine(counter)).await;
+    }
+    store.close_compilation(mine(2), "cancelled", 3).await.unwrap();
+    let held = |held| Durable {
+        held,
+        round_counter: 4,
+        ..Durable::default()
+    };
+    store
+        .append(&of_round(mine(4), Some(held(Some(Term(3))))), 1)
+        .await
+        .unwrap();
+    assert_eq!(store.prune(100 * DAY_MS).await.unwrap().compilations, 1);
+    assert_eq!(rounds(&store).await, [mine(1), mine(3), mine(4)]);
+    store.append(&of_round(mine(4), Some(held(None))), 1).await.unwrap();
+    assert_eq!(store.prune(100 * DAY_MS).await.unwrap().compilations, 2);
+    assert_eq!(rounds(&store).await, [mine(4)]);
+}
