@@ -68,7 +68,7 @@ async fn an_operator_moves_a_service_there_and_back_and_clients_notice_nothing()
     bed.cluster.alpha.rest.giveback("web").await.unwrap();
     bed.step("alpha", "web", "took-over").await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let report = Report::of(&load.finish().await);
+    let report = Report::of(load.finish().await.as_ref());
     println!("{report}");
     let web = report.service(Service::Web).unwrap();
     assert_eq!(web.total.answered, web.total.sent, "{:?}", web.unanswered);
@@ -122,7 +122,7 @@ async fn a_second_that_can_not_declines_with_its_reason_and_the_first_serves_on(
     // Mended, beta takes over at the next attempt.
     fs::write(&config, good).unwrap();
     bed.step("beta", "web", "took-over").await.unwrap();
-    let report = Report::of(&load.finish().await);
+    let report = Report::of(load.finish().await.as_ref());
     println!("{report}");
     let web = report.service(Service::Web).unwrap();
     assert_eq!(web.total.answered, web.total.sent, "{:?}", web.unanswered);

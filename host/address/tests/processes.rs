@@ -22,7 +22,9 @@ fn main() {
         .build()
         .unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["actor", name, listen] => runtime.block_on(act(name, listen.parse().unwrap())),
+        ["actor", name, listen, server] => {
+            runtime.block_on(act(name, listen.parse().unwrap(), server.parse().unwrap()));
+        }
         _ => {
             run(
                 &runtime,
@@ -190,7 +192,7 @@ struct Actor {
 impl Actor {
     fn start(name: &str, listen: SocketAddr) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["actor", name, &listen.to_string()])
+            .args(["actor", name, &listen.to_string(), &free().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -222,9 +224,8 @@ impl Drop for Actor {
     }
 }
 
-async fn act(name: &str, listen: SocketAddr) {
+async fn act(name: &str, listen: SocketAddr, at: SocketAddr) {
     let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    let at = free();
     let config = ProxyConfig {
         take_patience: Duration::from_millis(300),
         ..config(listen, at)

@@ -201,7 +201,7 @@ async fn waiting_clients_are_not_kept_for_ever() {
     }));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_offer_outlives_askers_that_are_not_the_successor() {
     let (listen, server) = (free(), Server::start(free(), "one").await);
     let first = address(config(listen, server.at), "alpha").await;
@@ -272,7 +272,7 @@ async fn a_command_goes_to_its_end_although_the_caller_stops_waiting() {
 #[tokio::test]
 async fn several_addresses_move_together_in_both_families() {
     let server = Server::start(free(), "one").await;
-    let six = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap();
+    let six = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, free().port()));
     let listen = vec![free(), six];
     let both = |listen: &[std::net::SocketAddr]| ProxyConfig {
         listen: listen.to_vec(),

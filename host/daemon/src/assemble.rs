@@ -38,7 +38,9 @@ pub(crate) async fn plugins(
     let fence = Arc::new(AtomicU64::new(0));
     let (mut drain, mut probes) = (None, Vec::new());
     for wanted in &service.plugins {
-        let plugin = load(runtime, host, wanted).await.with_context(|| format!("service {}", service.name))?;
+        let plugin = load(runtime, host, wanted)
+            .await
+            .with_context(|| format!("service {}", service.name))?;
         let target = target(host, service, wanted, &plugin, &fence, address)
             .with_context(|| format!("service {}, plugin {}", service.name, wanted.name()))?;
         let granted = (plugin, Arc::new(target));
@@ -46,11 +48,17 @@ pub(crate) async fn plugins(
             probes.push(granted.clone());
         }
         if granted.0.is_drain() && drain.replace(granted).is_some() {
-            bail!("service {}: more than one plugin drains; keep one [[service.plugin]] that exports `drain`", service.name);
+            bail!(
+                "service {}: more than one plugin drains; keep one [[service.plugin]] that exports `drain`",
+                service.name
+            );
         }
     }
     let Some(drain) = drain else {
-        bail!("service {}: no plugin drains; add a [[service.plugin]] that exports `drain`", service.name);
+        bail!(
+            "service {}: no plugin drains; add a [[service.plugin]] that exports `drain`",
+            service.name
+        );
     };
     Ok(Plugins { drain, probes, fence })
 }
@@ -69,10 +77,20 @@ async fn load(runtime: &Runtime, host: &config::Host, wanted: &config::Plugin) -
         );
     }
     let json = wanted.config.to_string();
-    let diagnostics = plugin.check_config(&json).await.with_context(|| format!("{} can't check its configuration", path.display()))?;
+    let diagnostics = plugin
+        .check_config(&json)
+        .await
+        .with_context(|| format!("{} can't check its configuration", path.display()))?;
     if !diagnostics.is_empty() {
-        let lines: Vec<_> = diagnostics.iter().map(|d| format!("config{}: {}", d.path, d.message)).collect();
-        bail!("{} does not accept its configuration: {}", path.display(), lines.join("; "));
+        let lines: Vec<_> = diagnostics
+            .iter()
+            .map(|d| format!("config{}: {}", d.path, d.message))
+            .collect();
+        bail!(
+            "{} does not accept its configuration: {}",
+            path.display(),
+            lines.join("; ")
+        );
     }
     Ok(plugin)
 }
@@ -87,7 +105,11 @@ fn target(
 ) -> anyhow::Result<Target> {
     let known = &plugin.description().server_types;
     if !known.contains(&service.server_type) {
-        bail!("it looks after {}, not after {:?}; see `server_type`", known.join(", "), service.server_type);
+        bail!(
+            "it looks after {}, not after {:?}; see `server_type`",
+            known.join(", "),
+            service.server_type
+        );
     }
     let mut target = Target::new(service.name.clone(), &service.server_type, host.name.clone());
     target.attributes = wanted.attributes.clone().into_iter().collect();
@@ -110,14 +132,24 @@ fn target(
 fn endpoint_of(endpoint: &config::Endpoint) -> anyhow::Result<understudy_runtime::Endpoint> {
     use understudy_runtime::Endpoint as To;
     Ok(match endpoint {
-        config::Endpoint::Tcp(address) => To::Tcp { address: address.clone() },
+        config::Endpoint::Tcp(address) => To::Tcp {
+            address: address.clone(),
+        },
         config::Endpoint::Unix(path) => To::Unix { path: path.clone() },
-        config::Endpoint::Tls { address, server_name, ca_file, client } => To::Tls {
+        config::Endpoint::Tls {
+            address,
+            server_name,
+            ca_file,
+            client,
+        } => To::Tls {
             address: address.clone(),
             server_name: server_name.clone(),
             authorities: ca_file.as_deref().map(read).transpose()?,
             client: match client {
-                Some((chain, key)) => Some(ClientCertificate { chain: read(chain)?, key: Secret::new(read(key)?) }),
+                Some((chain, key)) => Some(ClientCertificate {
+                    chain: read(chain)?,
+                    key: Secret::new(read(key)?),
+                }),
                 None => None,
             },
         },
@@ -143,12 +175,22 @@ pub(crate) async fn address(service: &config::Service, me: &HostName) -> anyhow:
 }
 
 pub(crate) fn probe_settings(probe: &config::Probe) -> ProbeSettings {
-    let counts = Counts { rise: probe.rise, fall: probe.fall };
-    ProbeSettings { interval: probe.interval, timeout: probe.timeout, counts }
+    let counts = Counts {
+        rise: probe.rise,
+        fall: probe.fall,
+    };
+    ProbeSettings {
+        interval: probe.interval,
+        timeout: probe.timeout,
+        counts,
+    }
 }
 
 pub(crate) fn reboot(service: &config::Service, timeout: Duration) -> Option<RebootCommand> {
-    service.reboot.as_ref().map(|reboot| RebootCommand { argv: reboot.argv.clone(), timeout })
+    service.reboot.as_ref().map(|reboot| RebootCommand {
+        argv: reboot.argv.clone(),
+        timeout,
+    })
 }
 
 /// Whether the server was found serving; asked once, before the machine starts.

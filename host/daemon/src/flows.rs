@@ -20,7 +20,11 @@ impl RealClients {
 
 impl ConnectionAnnotator for RealClients {
     fn annotate(&self, _local: SocketAddr, remote: SocketAddr) -> Vec<(String, String)> {
-        let flow = self.address.flows().into_iter().find(|flow| flow.server_side_local == Some(remote));
+        let flow = self
+            .address
+            .flows()
+            .into_iter()
+            .find(|flow| flow.server_side_local == Some(remote));
         let Some(flow) = flow else { return Vec::new() };
         vec![
             ("client".to_owned(), flow.client.to_string()),

@@ -55,7 +55,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     for service in &config.services {
         let (machine, effector, still_serving) =
             start_service(&config, service, &runtime, &store, start, &peers, &inputs).await?;
-        driver.services.insert(service.name.clone(), Service::new(machine, effector));
+        driver
+            .services
+            .insert(service.name.clone(), Service::new(machine, effector));
         begun.push((service.name.clone(), Event::Started { still_serving }));
     }
     for (service, event) in begun {
@@ -80,7 +82,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let folder = &config.host.state_dir;
-    std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made; see [host] state_dir", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} can't be made; see [host] state_dir", folder.display()))?;
     Ok(Store::open(&folder.join("store.sqlite"), Retention::default()).await?)
 }
 
@@ -92,7 +95,12 @@ fn machine_boot_id() -> String {
 
 async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Peers> {
     let (events, mut arriving) = mpsc::channel::<PeerEvent>(INPUTS);
-    let peers = config.cluster.peers.iter().map(|peer| (peer.name.clone(), peer.address.clone())).collect();
+    let peers = config
+        .cluster
+        .peers
+        .iter()
+        .map(|peer| (peer.name.clone(), peer.address.clone()))
+        .collect();
     let identity = Identity::load(&config.cluster.identity)?;
     let peers_config = PeersConfig {
         me: config.host.name.clone(),
@@ -127,7 +135,10 @@ async fn start_service(
     let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
     let still_serving = holds && start.same_machine_boot && assemble::is_serving(&plugins, &service.name).await;
     if !holds {
-        address.clear().await.with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
+        address
+            .clear()
+            .await
+            .with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
     }
     let effector = Effector::start(Parts {
         service: service.name.clone(),
@@ -151,14 +162,21 @@ async fn start_service(
 /// Each service has records of its own in the one store, and its rounds must be told from every other service's.
 fn records_of(store: StoreId, service: &ServiceName) -> StoreId {
     use sha2::{Digest, Sha256};
-    let hash = Sha256::new().chain_update(store.0.to_be_bytes()).chain_update(service.as_str()).finalize();
+    let hash = Sha256::new()
+        .chain_update(store.0.to_be_bytes())
+        .chain_update(service.as_str())
+        .finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     StoreId(u128::from_be_bytes(bytes))
 }
 
 fn service_infos(config: &Config) -> BTreeMap<ServiceName, ServiceInfo> {
-    config.services.iter().map(|service| (service.name.clone(), ServiceInfo::of(service))).collect()
+    config
+        .services
+        .iter()
+        .map(|service| (service.name.clone(), ServiceInfo::of(service)))
+        .collect()
 }
 
 /// The API, and how to end it.
@@ -184,7 +202,9 @@ async fn start_api(
 ) -> anyhow::Result<RunningApi> {
     let settings = api_settings(config)?;
     let listen = settings.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
     let services = config.services.iter().map(|service| service.name.clone()).collect();
     let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services);
     let router = understudy_api::router(Arc::new(surface), settings);
@@ -201,11 +221,18 @@ fn api_settings(config: &Config) -> anyhow::Result<understudy_api::ApiConfig> {
         None => None,
         Some(path) => {
             let text = std::fs::read_to_string(path);
-            Some(text.with_context(|| format!("{} can't be read; see [api] token_file", path.display()))?.trim().to_owned())
+            Some(
+                text.with_context(|| format!("{} can't be read; see [api] token_file", path.display()))?
+                    .trim()
+                    .to_owned(),
+            )
         }
     };
-    let settings =
-        understudy_api::ApiConfig { listen: config.api.listen, token, allowed_hosts: config.api.allowed_hosts.clone() };
+    let settings = understudy_api::ApiConfig {
+        listen: config.api.listen,
+        token,
+        allowed_hosts: config.api.allowed_hosts.clone(),
+    };
     settings.check()?;
     Ok(settings)
 }

@@ -71,7 +71,10 @@ impl ServiceInfo {
                 ..nothing
             },
         };
-        ServiceInfo { server_type: service.server_type.clone(), address }
+        ServiceInfo {
+            server_type: service.server_type.clone(),
+            address,
+        }
     }
 }
 
@@ -79,7 +82,11 @@ pub(crate) fn address(configured: &wire::AddressView, address: &Address) -> wire
     let state = address.holding().as_str().to_owned();
     let flows = address.flows().len();
     let detail = (flows > 0).then(|| format!("{flows} connections"));
-    wire::AddressView { state, detail, ..configured.clone() }
+    wire::AddressView {
+        state,
+        detail,
+        ..configured.clone()
+    }
 }
 
 pub(crate) fn probes(context: &Context) -> Vec<wire::ProbeView> {
@@ -96,12 +103,18 @@ fn probe(seen: &Seen) -> wire::ProbeView {
         digest: format!("sha256:{}", seen.plugin.digest()),
         verdict: seen.verdict().into(),
         checked_at_ms: seen.checked_at_ms.map(millis),
-        duration_us: seen.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+        duration_us: seen
+            .took
+            .map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
         faults: seen.faults.iter().map(wire::Fault::from).collect(),
         readings: seen.readings.iter().map(reading).collect(),
         error: seen.error.clone(),
         breaker: wire::Breaker {
-            state: if retry_in.is_some() { wire::BreakerState::Open } else { wire::BreakerState::Closed },
+            state: if retry_in.is_some() {
+                wire::BreakerState::Open
+            } else {
+                wire::BreakerState::Closed
+            },
             failures: breaker.map_or(0, |breaker| breaker.failures),
             retry_in_ms: retry_in.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
         },
@@ -114,7 +127,12 @@ fn reading(reading: &understudy_runtime::Reading) -> wire::Reading {
         key: reading.key.clone(),
         value: reading.value,
         unit: reading.unit.clone(),
-        attributes: attributes.map(|(key, value)| wire::Attribute { key: key.clone(), value: value.clone() }).collect(),
+        attributes: attributes
+            .map(|(key, value)| wire::Attribute {
+                key: key.clone(),
+                value: value.clone(),
+            })
+            .collect(),
     }
 }
 
@@ -168,7 +186,10 @@ pub(crate) async fn faults(store: &Store, filter: &FaultFilter) -> Result<wire::
     let found = store.faults(&wanted, filter.limit).await?;
     let full = u32::try_from(found.len()).is_ok_and(|found| found >= filter.limit);
     let next = found.last().filter(|_| full).map(|line| line.id.to_string());
-    Ok(wire::Page { items: found.iter().map(fault).collect(), next })
+    Ok(wire::Page {
+        items: found.iter().map(fault).collect(),
+        next,
+    })
 }
 
 fn fault(line: &FaultLine) -> wire::FaultRecord {
@@ -188,7 +209,12 @@ const LOCATION: &str = "location";
 
 /// An answer kept for an `Idempotency-Key`, as the API wants it.
 pub(crate) fn kept_answer(request_digest: String, kept: StoredResponse) -> KeptAnswer {
-    let header = |name: &str| kept.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let header = |name: &str| {
+        kept.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    };
     KeptAnswer {
         request_digest,
         status: kept.status,
@@ -201,5 +227,9 @@ pub(crate) fn kept_answer(request_digest: String, kept: StoredResponse) -> KeptA
 pub(crate) fn stored_response(answer: KeptAnswer) -> StoredResponse {
     let mut headers = vec![(CONTENT_TYPE.to_owned(), answer.content_type)];
     headers.extend(answer.location.map(|location| (LOCATION.to_owned(), location)));
-    StoredResponse { status: answer.status, headers, body: answer.body.into_bytes() }
+    StoredResponse {
+        status: answer.status,
+        headers,
+        body: answer.body.into_bytes(),
+    }
 }

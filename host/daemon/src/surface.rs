@@ -40,18 +40,34 @@ impl Surface {
         inputs: mpsc::Sender<Input>,
         services: BTreeSet<ServiceName>,
     ) -> Self {
-        Surface { me, publisher, store, inputs, services }
+        Surface {
+            me,
+            publisher,
+            store,
+            inputs,
+            services,
+        }
     }
 
-    async fn own_lines(&self, filter: &understudy_store::JournalFilter, limit: u32) -> Result<Vec<JournalLine>, HostError> {
+    async fn own_lines(
+        &self,
+        filter: &understudy_store::JournalFilter,
+        limit: u32,
+    ) -> Result<Vec<JournalLine>, HostError> {
         let lines = self.store.journal(filter, limit).await.map_err(store_error)?;
         Ok(lines.iter().map(|line| shown::journal_line(&self.me, line)).collect())
     }
 
     fn peer_journal(&self, host: &HostName, filter: &JournalFilter) -> Vec<JournalLine> {
         let wanted = |line: &JournalLine| {
-            filter.service.as_ref().is_none_or(|service| line.service == service.as_str())
-                && filter.round.as_ref().is_none_or(|round| line.round.as_ref() == Some(round))
+            filter
+                .service
+                .as_ref()
+                .is_none_or(|service| line.service == service.as_str())
+                && filter
+                    .round
+                    .as_ref()
+                    .is_none_or(|round| line.round.as_ref() == Some(round))
                 && filter.after.is_none_or(|after| line.seq > after)
                 && filter.before.is_none_or(|before| line.seq < before)
         };
@@ -67,21 +83,26 @@ impl Surface {
 }
 
 fn store_error(error: StoreError) -> HostError {
-    HostError::Store { error: error.to_string() }
+    HostError::Store {
+        error: error.to_string(),
+    }
 }
 
 /// An order for the audit: what, and why.
 fn described(order: &Order) -> (String, String) {
     let names = |hosts: &[HostName]| hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
     match order {
-        Order::TakeOver { to: Some(to), reason, .. } => (format!("takeover to {to}"), reason.clone()),
+        Order::TakeOver {
+            to: Some(to), reason, ..
+        } => (format!("takeover to {to}"), reason.clone()),
         Order::TakeOver { to: None, reason, .. } => ("takeover".to_owned(), reason.clone()),
         Order::Giveback { .. } => ("giveback".to_owned(), String::new()),
         Order::Cancel => ("cancel".to_owned(), String::new()),
         Order::Cure { .. } => ("cure".to_owned(), String::new()),
-        Order::Force { stopped, reason, .. } => {
-            (format!("takeover, {} confirmed as stopped", names(stopped)), reason.clone())
-        }
+        Order::Force { stopped, reason, .. } => (
+            format!("takeover, {} confirmed as stopped", names(stopped)),
+            reason.clone(),
+        ),
         Order::Bootstrap { .. } => ("bootstrap".to_owned(), String::new()),
     }
 }
@@ -90,11 +111,16 @@ fn described(order: &Order) -> (String, String) {
 fn page<T>(all: Vec<T>, filter: &PageFilter) -> Result<Page<T>, HostError> {
     let from = match &filter.cursor {
         None => 0usize,
-        Some(cursor) => cursor.parse().map_err(|_| HostError::BadCursor { cursor: cursor.clone() })?,
+        Some(cursor) => cursor
+            .parse()
+            .map_err(|_| HostError::BadCursor { cursor: cursor.clone() })?,
     };
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let next = (all.len() > from.saturating_add(limit)).then(|| (from + limit).to_string());
-    Ok(Page { items: all.into_iter().skip(from).take(limit).collect(), next })
+    Ok(Page {
+        items: all.into_iter().skip(from).take(limit).collect(),
+        next,
+    })
 }
 
 #[async_trait]
@@ -133,7 +159,11 @@ impl Host for Surface {
             round,
             after_seq: filter.after.map(number),
             before_seq: filter.before.map(number),
-            order: if oldest_first { understudy_store::Order::OldestFirst } else { understudy_store::Order::NewestFirst },
+            order: if oldest_first {
+                understudy_store::Order::OldestFirst
+            } else {
+                understudy_store::Order::NewestFirst
+            },
         };
         let mut lines = self.own_lines(&wanted, filter.limit).await?;
         if !oldest_first {
@@ -148,16 +178,26 @@ impl Host for Surface {
         }
         let (answer, answered) = oneshot::channel();
         let (what, reason) = described(&order);
-        let input = Input::Order { service: service.clone(), order, answer };
+        let input = Input::Order {
+            service: service.clone(),
+            order,
+            answer,
+        };
         if self.inputs.send(input).await.is_err() {
-            return Err(OrderError::Unavailable { because: "it is ending".to_owned() });
+            return Err(OrderError::Unavailable {
+                because: "it is ending".to_owned(),
+            });
         }
         let answer = match tokio::time::timeout(ANSWER, answered).await {
             Ok(Ok(answer)) => answer.map_err(OrderError::Refused),
-            Ok(Err(_)) => Err(OrderError::Unavailable { because: "it is ending".to_owned() }),
+            Ok(Err(_)) => Err(OrderError::Unavailable {
+                because: "it is ending".to_owned(),
+            }),
             Err(_) => Err(OrderError::Unanswered),
         };
-        let outcome = answer.as_ref().map_or_else(ToString::to_string, |()| "accepted".to_owned());
+        let outcome = answer
+            .as_ref()
+            .map_or_else(ToString::to_string, |()| "accepted".to_owned());
         let deed = Deed {
             at_ms: wall_ms(),
             who: caller.by,
@@ -173,7 +213,10 @@ impl Host for Surface {
     }
 
     async fn takeovers(&self, filter: PageFilter) -> Result<Page<Takeover>, HostError> {
-        let wanted = understudy_store::JournalFilter { service: filter.service.clone(), ..Default::default() };
+        let wanted = understudy_store::JournalFilter {
+            service: filter.service.clone(),
+            ..Default::default()
+        };
         let mut lines = self.own_lines(&wanted, TAKEOVER_LINES).await?;
         for host in self.publisher.view().borrow().iter().filter(|view| !view.me) {
             if let Ok(host) = HostName::new(&host.host) {
@@ -191,7 +234,10 @@ impl Host for Surface {
     async fn takeover(&self, id: &str) -> Result<Option<Takeover>, HostError> {
         let mut lines = self.publisher.peer_lines_of_round(id);
         if let Ok(round) = id.parse() {
-            let wanted = understudy_store::JournalFilter { round: Some(round), ..Default::default() };
+            let wanted = understudy_store::JournalFilter {
+                round: Some(round),
+                ..Default::default()
+            };
             lines.extend(self.own_lines(&wanted, TAKEOVER_LINES).await?);
         }
         Ok(takeovers::of_round(id, lines, self.publisher.cause(id)))
@@ -200,29 +246,51 @@ impl Host for Surface {
     async fn compilations(&self, filter: PageFilter) -> Result<Page<Compilation>, HostError> {
         /// More are found by naming the service.
         const NEWEST: u32 = 1000;
-        let all = self.store.compilations(filter.service.as_ref(), NEWEST).await.map_err(store_error)?;
+        let all = self
+            .store
+            .compilations(filter.service.as_ref(), NEWEST)
+            .await
+            .map_err(store_error)?;
         page(all.iter().map(shown::compilation).collect(), &filter)
     }
 
     async fn compilation(&self, round: &str) -> Result<Option<Compilation>, HostError> {
-        let Ok(round) = round.parse::<RoundId>() else { return Ok(None) };
+        let Ok(round) = round.parse::<RoundId>() else {
+            return Ok(None);
+        };
         let found = self.store.compilation(round).await.map_err(store_error)?;
         Ok(found.as_ref().map(shown::compilation))
     }
 
     async fn requests(&self, round: &str, filter: RequestFilter) -> Result<Page<RequestLine>, HostError> {
         use understudy_store::OutcomeFilter;
-        let Ok(round) = round.parse() else { return Ok(Page { items: Vec::new(), next: None }) };
+        let Ok(round) = round.parse() else {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
+        };
         let outcome = match (filter.outcome, filter.unsettled) {
             (Some(outcome), _) => Some(OutcomeFilter::Is(outcome)),
             (None, true) => Some(OutcomeFilter::Unresolved),
             (None, false) => None,
         };
-        let wanted = understudy_store::RequestFilter { state: filter.state, outcome, client: filter.client };
-        let found = self.store.requests(round, &wanted, filter.cursor.as_deref(), filter.limit).await.map_err(store_error)?;
+        let wanted = understudy_store::RequestFilter {
+            state: filter.state,
+            outcome,
+            client: filter.client,
+        };
+        let found = self
+            .store
+            .requests(round, &wanted, filter.cursor.as_deref(), filter.limit)
+            .await
+            .map_err(store_error)?;
         let full = u32::try_from(found.len()).is_ok_and(|found| found >= filter.limit);
         let next = found.last().filter(|_| full).map(|line| line.status.id.clone());
-        let items = found.iter().map(|line| RequestLine::new(&line.status, line.disposition.as_ref())).collect();
+        let items = found
+            .iter()
+            .map(|line| RequestLine::new(&line.status, line.disposition.as_ref()))
+            .collect();
         Ok(Page { items, next })
     }
 
@@ -236,8 +304,14 @@ impl Host for Surface {
     }
 
     async fn keep_answer(&self, key: &str, answer: KeptAnswer) -> Result<(), HostError> {
-        self.store.take_idempotency_key(key, &answer.request_digest, wall_ms()).await.map_err(store_error)?;
-        self.store.keep_response(key, &shown::stored_response(answer)).await.map_err(store_error)
+        self.store
+            .take_idempotency_key(key, &answer.request_digest, wall_ms())
+            .await
+            .map_err(store_error)?;
+        self.store
+            .keep_response(key, &shown::stored_response(answer))
+            .await
+            .map_err(store_error)
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -12,12 +12,24 @@ pub(crate) fn of_round(id: &str, mut steps: Vec<JournalLine>, cause: Option<Caus
     let begun = steps.first()?;
     let (service, started_at_ms) = (begun.service.clone(), begun.at_ms);
     let state = state(&steps);
-    let ended_at_ms = state.is_final().then(|| steps.iter().filter(|line| ends(&line.step)).map(|line| line.at_ms).max());
+    let ended_at_ms = state.is_final().then(|| {
+        steps
+            .iter()
+            .filter(|line| ends(&line.step))
+            .map(|line| line.at_ms)
+            .max()
+    });
     Some(Takeover {
         id: id.to_owned(),
         service,
-        first: steps.iter().find(|line| is_firsts(line.from)).map(|line| line.host.clone()),
-        second: steps.iter().find(|line| is_seconds(line.to)).map(|line| line.host.clone()),
+        first: steps
+            .iter()
+            .find(|line| is_firsts(line.from))
+            .map(|line| line.host.clone()),
+        second: steps
+            .iter()
+            .find(|line| is_seconds(line.to))
+            .map(|line| line.host.clone()),
         cause,
         state,
         new_term: new_term(&steps),
@@ -37,14 +49,19 @@ pub(crate) fn all(lines: Vec<JournalLine>, cause: impl Fn(&str) -> Option<Cause>
             rounds.entry(round).or_default().push(line);
         }
     }
-    let mut all: Vec<_> =
-        rounds.into_iter().filter_map(|(id, steps)| of_round(&id, steps, cause(&id))).collect();
+    let mut all: Vec<_> = rounds
+        .into_iter()
+        .filter_map(|(id, steps)| of_round(&id, steps, cause(&id)))
+        .collect();
     all.sort_by_key(|takeover| std::cmp::Reverse(takeover.started_at_ms));
     all
 }
 
 fn is_firsts(role: Role) -> bool {
-    matches!(role, Role::Asking | Role::Draining | Role::Stopped | Role::Released | Role::Active | Role::Parked)
+    matches!(
+        role,
+        Role::Asking | Role::Draining | Role::Stopped | Role::Released | Role::Active | Role::Parked
+    )
 }
 
 fn is_seconds(role: Role) -> bool {
@@ -81,14 +98,20 @@ fn state(steps: &[JournalLine]) -> TakeoverState {
 }
 
 fn new_term(steps: &[JournalLine]) -> Option<Term> {
-    steps.iter().find(|line| line.step == "grant-accepted").map(|line| line.term.clone())
+    steps
+        .iter()
+        .find(|line| line.step == "grant-accepted")
+        .map(|line| line.term.clone())
 }
 
 /// From the moment in which the first stopped admitting to the moment in which the second admitted, by the two hosts'
 /// own clocks.
 fn outage(steps: &[JournalLine]) -> Option<u64> {
     let held = steps.iter().find(|line| line.step == "drain-started")?.at_ms;
-    let admitted = steps.iter().find(|line| line.step == "serving" && line.at_ms >= held)?.at_ms;
+    let admitted = steps
+        .iter()
+        .find(|line| line.step == "serving" && line.at_ms >= held)?
+        .at_ms;
     Some(admitted - held)
 }
 
@@ -128,7 +151,10 @@ mod tests {
         ended.push(line("beta", "took-over", Role::Active, Role::Active, 50));
         let done = of_round("r-1", ended, None).unwrap();
         assert_eq!(done.state, TakeoverState::Done);
-        assert_eq!((done.first.as_deref(), done.second.as_deref()), (Some("alpha"), Some("beta")));
+        assert_eq!(
+            (done.first.as_deref(), done.second.as_deref()),
+            (Some("alpha"), Some("beta"))
+        );
         assert_eq!((done.outage_ms, done.ended_at_ms), (Some(25), Some(50)));
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::RoleName;
-use crate::table::{Row, SECTIONS, rows};
+use crate::row::Row;
+use crate::table::{SECTIONS, rows};
 
 /// A Mermaid state diagram of the roles: one arrow for each pair, labelled with the steps that lead along it.
 pub fn diagram() -> String {
@@ -31,6 +32,11 @@ fn changes(row: &Row) -> Vec<(RoleName, RoleName)> {
         .iter()
         .flat_map(|from| row.to.iter().map(move |to| (*from, *to)));
     pairs.filter(|(from, to)| from != to).collect()
+}
+
+/// Every row in a line of words, in the order in which they are tried: [`crate::Output::row`] counts along this list.
+pub fn row_names() -> Vec<String> {
+    rows().map(ToString::to_string).collect()
 }
 
 /// The whole table as text, section by section, with every reason.

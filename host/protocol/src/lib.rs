@@ -21,6 +21,7 @@ mod names;
 mod plan;
 mod refusal;
 mod role;
+mod row;
 mod standby;
 mod sync;
 mod table;
@@ -30,7 +31,7 @@ mod turn;
 mod view;
 
 pub use action::{Action, Alert, StopPurpose, Work};
-pub use diagram::{diagram, table_text};
+pub use diagram::{diagram, row_names, table_text};
 pub use durable::{DownPhase, Durable, Entry, Grant, StayDown, Tenure};
 pub use event::{Event, Finish, Order, ServerState};
 pub use fault::{Fault, FaultKind, Severity, Verdict};

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::role::Role;
-use crate::table::{self, Row};
+use crate::row::Row;
+use crate::table;
 use crate::time::Timers;
 use crate::turn::Turn;
 use crate::{
@@ -59,6 +60,8 @@ pub struct Output {
     actions: Vec<Action>,
     /// Why the event had no effect, where it had none.
     ignored: Option<&'static str>,
+    /// The place of the row that was taken.
+    row: Option<usize>,
 }
 
 /// The driver's word that an output's entry is on disk.
@@ -81,6 +84,11 @@ impl Output {
     /// Why the event had no effect, where it had none.
     pub fn ignored(&self) -> Option<&'static str> {
         self.ignored
+    }
+
+    /// The place of the taken row in the table (see [`crate::row_names`]); none where the event had no effect.
+    pub fn row(&self) -> Option<usize> {
+        self.row
     }
 
     /// The machine after the turn, and what it wants done.
@@ -119,8 +127,14 @@ impl Machine {
             return turn.without_effect("no timer has ended");
         };
         let from = self.role.name();
-        match table::rows().find(|row| row.applies(from, name, &turn)) {
-            Some(row) => turn.take(row, from),
+        match table::rows()
+            .enumerate()
+            .find(|(_, row)| row.applies(from, name, &turn))
+        {
+            Some((place, row)) => Output {
+                row: Some(place),
+                ..turn.take(row, from)
+            },
             None => turn.without_effect("no row of the table is about it"),
         }
     }
@@ -224,6 +238,7 @@ impl Turn<'_> {
             entry: None,
             actions: self.actions,
             ignored: Some(why),
+            row: None,
         }
     }
 
@@ -254,6 +269,7 @@ impl Turn<'_> {
             entry,
             actions: self.actions,
             ignored: None,
+            row: None,
         }
     }
 }

@@ -4,42 +4,13 @@
 //! Invariants: every change of role is a row here (a debug build checks each turn against it); every waiting role has
 //! a row for its timer; `understudy fsm` and the README's diagram are printed from this file.
 
+use crate::row::{Row, quiet, row};
 use crate::turn::Turn;
 use crate::{RoleName, candidate, force, holder, standby, sync};
 
 use RoleName::{
     Activating, Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, Stopped, Unsynced,
 };
-
-/// One transition.
-pub(crate) struct Row {
-    /// The step's name in the journal.
-    pub(crate) step: &'static str,
-    pub(crate) from: &'static [RoleName],
-    pub(crate) on: &'static str,
-    /// In words, and as a function.
-    pub(crate) when: When,
-    pub(crate) apply: fn(&mut Turn),
-    /// Where it may lead; empty: it stays.
-    pub(crate) to: &'static [RoleName],
-    /// Whether it is worth a journal line although nothing durable changes.
-    pub(crate) journal: bool,
-    pub(crate) reason: &'static str,
-}
-
-impl Row {
-    pub(crate) fn applies(&self, from: RoleName, on: &str, turn: &Turn) -> bool {
-        self.on == on && self.from.contains(&from) && self.when.is_none_or(|(_, holds)| holds(turn))
-    }
-
-    pub(crate) fn leads_to(&self, from: RoleName, to: RoleName) -> bool {
-        if self.to.is_empty() {
-            from == to
-        } else {
-            self.to.contains(&to)
-        }
-    }
-}
 
 /// All rows, in the order in which they are tried.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
@@ -53,51 +24,6 @@ const HOLDERS: &[RoleName] = &[Activating, Active, Asking, Draining, Stopped, Pa
 const SYNCED: &[RoleName] = &[Unsynced, Standby, Activating];
 /// Where an ended force attempt leads.
 const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released];
-
-type When = Option<(&'static str, fn(&Turn) -> bool)>;
-
-const fn row(
-    step: &'static str,
-    from: &'static [RoleName],
-    on: &'static str,
-    when: When,
-    apply: fn(&mut Turn),
-    to: &'static [RoleName],
-    reason: &'static str,
-) -> Row {
-    Row {
-        step,
-        from,
-        on,
-        when,
-        apply,
-        to,
-        journal: true,
-        reason,
-    }
-}
-
-/// A row that is not worth a journal line by itself.
-const fn quiet(
-    step: &'static str,
-    from: &'static [RoleName],
-    on: &'static str,
-    when: When,
-    apply: fn(&mut Turn),
-    to: &'static [RoleName],
-    reason: &'static str,
-) -> Row {
-    Row {
-        step,
-        from,
-        on,
-        when,
-        apply,
-        to,
-        journal: false,
-        reason,
-    }
-}
 
 /// The rows by the part of the protocol they belong to.
 #[rustfmt::skip]
@@ -453,13 +379,6 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "not everybody answered in time"),
     ]),
 ];
-
-impl Row {
-    const fn quietly(mut self) -> Row {
-        self.journal = false;
-        self
-    }
-}
 
 /// A standby learns a held term from a hello, and answers it.
 fn standby_learns(t: &mut Turn) {

@@ -51,7 +51,8 @@ pub struct Sealed {
 }
 
 impl Store {
-    /// Begins a compilation, on either side. Repeating it changes at most who the second is.
+    /// Begins a compilation, on either side. Repeating it changes at most who the second is, and otherwise
+    /// writes nothing: it may be said with every page.
     ///
     /// # Errors
     /// When the store can't be written.
@@ -69,7 +70,8 @@ impl Store {
         sqlx::query!(
             "INSERT INTO compilations (service, round, first_host, second_host, begun_at_ms, revision)
              VALUES (?1, ?2, ?3, ?4, ?5, 0)
-             ON CONFLICT (round) DO UPDATE SET second_host = coalesce(excluded.second_host, second_host)",
+             ON CONFLICT (round) DO UPDATE SET second_host = excluded.second_host
+             WHERE excluded.second_host IS NOT NULL AND excluded.second_host IS NOT second_host",
             service,
             round,
             first,

@@ -74,7 +74,9 @@ impl fmt::Display for Account {
             self.unanswered,
             self.unanswered_unlisted.len(),
         )?;
-        self.unlisted.iter().try_for_each(|client| write!(f, "; {client} was not listed"))
+        self.unlisted
+            .iter()
+            .try_for_each(|client| write!(f, "; {client} was not listed"))
     }
 }
 

@@ -10,6 +10,7 @@
 //!                              ← client <address> <opened> <from> <to>, with a descriptor: once per parked client
 //!                              ← end <count>
 //! taken                          →
+//!                              ← (closes)
 //! ```
 //!
 //! Invariant: from `end` on the offerer uses nothing of what it sent, unless the successor's side closes without
@@ -89,6 +90,9 @@ pub(super) fn ask(parties: &Parties) -> io::Result<Option<Goods>> {
     )?;
     let goods = collect(&stream, parties)?;
     send(&stream, "taken", None)?;
+    // The offerer closes the stream after its own copies; it matters only to whoever closes the socket at once.
+    let _ = stream.set_read_timeout(Some(CLOSED_WITHIN));
+    let _ = receive(&stream);
     Ok(Some(goods))
 }
 
@@ -201,5 +205,7 @@ fn invalid(text: impl Into<String>) -> io::Error {
 
 /// Both ends are run by the same program, rarely of two releases.
 const VERSION: &str = "1";
+/// Longer than anybody takes to close a few descriptors, shorter than anybody notices.
+const CLOSED_WITHIN: Duration = Duration::from_millis(500);
 /// A frame between two processes of one machine takes microseconds; a stopped process must not block the other for long.
 const FRAME_PATIENCE: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -61,44 +62,56 @@ struct Offering {
 
 impl Offering {
     /// The goods if the offer was stopped; none if they were taken or the time is over.
-    async fn run(mut self, mut goods: Goods) -> Option<Goods> {
-        let socket = match self.open().await {
-            Ok(socket) => socket,
-            Err(over) => return self.end(over, goods),
+    async fn run(mut self, goods: Goods) -> Option<Goods> {
+        let goods = Arc::new(goods);
+        let over = match self.open().await {
+            Ok(socket) => self.serve(socket, &goods).await,
+            Err(over) => over,
         };
+        // No thread has the goods any more.
+        let goods = Arc::into_inner(goods)?;
+        match over {
+            Over::Stopped => Some(goods),
+            Over::Given { to, stream } => {
+                let (listen, connections) = (self.parties.listen, goods.clients.len());
+                drop(goods);
+                // The successor waits for this: from now on it has the only copies.
+                drop(stream);
+                let _ = self.events.send(AddressEvent::Passed {
+                    listen,
+                    to,
+                    connections,
+                });
+                None
+            }
+            Over::TimeIsUp => {
+                let listen = self.parties.listen;
+                let waiting = listen::waiting(listen).map(|waiting| waiting + goods.clients.len() as u64);
+                let _ = self.events.send(AddressEvent::Unclaimed { listen, waiting });
+                None
+            }
+        }
+    }
+
+    /// Gives the goods to the first that asks rightly.
+    async fn serve(&mut self, socket: UnixListener, goods: &Arc<Goods>) -> Over {
         loop {
-            let stream = tokio::select! {
+            let accepted = tokio::select! {
                 biased;
-                over = self.over() => return self.end(over, goods),
-                accepted = socket.accept() => match accepted.and_then(|(stream, _)| stream.into_std()) {
-                    Ok(stream) => stream,
-                    Err(error) => {
-                        self.report(&error);
-                        sleep(OPEN_AGAIN).await;
-                        continue;
-                    }
-                },
+                over = self.over() => return over,
+                accepted = socket.accept() => accepted.and_then(|(stream, _)| stream.into_std()),
             };
-            let connections = goods.clients.len();
-            let (result, back) = match self.pass(stream, goods).await {
-                Ok(ended) => ended,
+            let ended = match accepted {
+                Ok(stream) => self.give(stream, goods).await,
                 Err(error) => {
-                    self.report(&error);
-                    return None;
+                    sleep(OPEN_AGAIN).await;
+                    Err(error)
                 }
             };
-            match result {
-                Ok(to) => {
-                    let _ = self.events.send(AddressEvent::Passed {
-                        listen: self.parties.listen,
-                        to,
-                        connections,
-                    });
-                    return None;
-                }
+            match ended {
+                Ok(over) => return over,
                 Err(error) => self.report(&error),
             }
-            goods = back;
         }
     }
 
@@ -124,25 +137,35 @@ impl Offering {
         }
     }
 
-    /// Gives the goods to one that asks. They come back with the result; they are no longer ours if it is a success.
-    async fn pass(&mut self, stream: UnixStream, goods: Goods) -> io::Result<(io::Result<String>, Goods)> {
-        let handle = stream.try_clone()?;
+    /// Gives the goods to one that asks; an error means that they are still ours.
+    async fn give(&mut self, stream: UnixStream, goods: &Arc<Goods>) -> io::Result<Over> {
+        let stream = Arc::new(stream);
         let (done, mut ended) = oneshot::channel();
-        let parties = self.parties.clone();
+        let (theirs, parties, goods) = (stream.clone(), self.parties.clone(), goods.clone());
         // Not one of the runtime's threads: a successor that stands still must not keep the daemon from ending.
         std::thread::Builder::new().name("handover".to_owned()).spawn(move || {
-            let result = handover::give(&stream, &parties, &goods);
-            let _ = done.send((result, goods));
+            let result = handover::give(&theirs, &parties, &goods);
+            drop((theirs, goods));
+            let _ = done.send(result);
         })?;
-        let finished = tokio::select! {
-            finished = &mut ended => finished,
-            _ = self.over() => {
+        let (result, over) = tokio::select! {
+            result = &mut ended => (result, None),
+            over = self.over() => {
                 // Either the successor's word is there already, or it will learn that it got nothing.
-                let _ = handle.shutdown(Shutdown::Both);
-                ended.await
+                let _ = stream.shutdown(Shutdown::Both);
+                (ended.await, Some(over))
             }
         };
-        finished.map_err(|_| io::Error::other("the hand-over's thread died"))
+        match (
+            result
+                .map_err(|_| io::Error::other("the hand-over's thread died"))
+                .flatten(),
+            over,
+        ) {
+            (Ok(to), _) => Ok(Over::Given { to, stream }),
+            (Err(_), Some(over)) => Ok(over),
+            (Err(error), None) => Err(error),
+        }
     }
 
     async fn over(&mut self) -> Over {
@@ -150,18 +173,6 @@ impl Offering {
             biased;
             _ = &mut self.stopped, if !self.stopped.is_terminated() => Over::Stopped,
             () = sleep_until(self.until) => Over::TimeIsUp,
-        }
-    }
-
-    fn end(&self, over: Over, goods: Goods) -> Option<Goods> {
-        match over {
-            Over::Stopped => Some(goods),
-            Over::TimeIsUp => {
-                let listen = self.parties.listen;
-                let waiting = listen::waiting(listen).map(|waiting| waiting + goods.clients.len() as u64);
-                let _ = self.events.send(AddressEvent::Unclaimed { listen, waiting });
-                None
-            }
         }
     }
 
@@ -174,9 +185,11 @@ impl Offering {
     }
 }
 
+/// How an offer ended.
 enum Over {
     Stopped,
     TimeIsUp,
+    Given { to: String, stream: Arc<UnixStream> },
 }
 
 /// Between attempts to open the offer's socket.

@@ -5,7 +5,7 @@ pub mod lan;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,9 +14,19 @@ use tokio::task::JoinHandle;
 use understudy_address::{Address, AddressConfig, AddressEvent, ProxyConfig};
 use understudy_protocol::{HostName, ServiceName};
 
-/// A loopback address that nobody listens on.
+/// A loopback address that nobody listens on, never the same twice. Below the range that the kernel gives to clients.
 pub fn free() -> SocketAddr {
-    StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id()
+            .wrapping_mul(131)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
+        let port = u16::try_from(12_000 + number % 20_000).unwrap();
+        let at = SocketAddr::from(([127, 0, 0, 1], port));
+        if StdListener::bind(at).is_ok() {
+            return at;
+        }
+    }
 }
 
 pub fn config(listen: SocketAddr, server: SocketAddr) -> ProxyConfig {

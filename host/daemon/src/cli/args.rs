@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use understudy_protocol::{HostName, ServiceName};
 
+use super::examples::*;
 use crate::config;
 
 /// Every server can have an understudy: one daemon beside each server, which hands the service to another host before a
@@ -280,106 +281,18 @@ pub(super) enum Outcome {
 
 /// A word as it is typed and as REST wants it.
 pub(super) fn word<T: ValueEnum>(value: &T) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
-    number.parse().map(Duration::from_secs).map_err(|_| "write a number of seconds, like 300".to_owned())
+    number
+        .parse()
+        .map(Duration::from_secs)
+        .map_err(|_| "write a number of seconds, like 300".to_owned())
 }
-
-const FIRST_STEPS: &str = "\
-First steps, on the first host:
-  understudy cluster init --host alpha
-  understudy cluster invite --host beta --out beta.bundle     then carry it to beta (scp)
-  understudy config check && understudy run
-and, once beta has joined and runs:
-  understudy bootstrap redis                                  the service's very first start
-  understudy status
-
-Exit codes: 0 ok, 1 refused or failed, 2 usage, 69 daemon unreachable, 75 timed out waiting, 78 configuration.";
-
-const RUN: &str = "\
-Examples:
-  understudy run
-  understudy run --config /etc/understudy/understudy.toml
-  RUST_LOG=debug understudy run
-
-Stops in order on SIGTERM; the servers go on. Exit code 78 means that the configuration is wrong: restarting won't help.";
-
-const CLUSTER: &str = "\
-Examples:
-  understudy cluster init --host alpha                        once, on the first host
-  understudy cluster invite --host beta --out beta.bundle     on the first host, for each other one
-  scp beta.bundle beta: && rm beta.bundle
-  understudy cluster join --from beta.bundle                  on beta
-  understudy cluster show                                     fingerprints must be equal on all hosts
-
-A bundle holds beta's private key: who has it is beta. It is refused a day after it was made.";
-
-const STATUS: &str = "\
-Examples:
-  understudy status
-  understudy status redis
-  understudy status --url http://192.0.2.2:7420 --token-file token
-  understudy status --json | jq '.services[] | select(.active == null) | .service'";
-
-const TAKEOVER: &str = "\
-Examples:
-  understudy takeover redis --reason 'kernel update' --wait
-  understudy takeover redis --to beta
-  understudy takeover redis --confirm-stopped alpha --reason 'alpha: power off, seen by Kim'
-
-The last one is for a host that is silent. Look first: switch it off, or pull its cable. A host that still serves while
-you confirm that it is stopped means two active hosts, and data that differs.";
-
-const GIVEBACK: &str = "\
-Examples:
-  understudy giveback redis
-  understudy giveback redis --wait --timeout 60";
-
-const CURE: &str = "\
-Example, on the host that was at fault:
-  understudy cure redis
-
-Probes say the same by themselves once they were healthy for the hold time. After it the host comes back as a standby.";
-
-const CANCEL: &str = "\
-Example:
-  understudy cancel redis
-
-After the release there is no way back: let it finish, then `understudy giveback redis`.";
-
-const BOOTSTRAP: &str = "\
-Example:
-  understudy bootstrap redis --wait
-
-Once in a service's life, on the host that has the data. All other candidates must be running and reachable: nobody
-guesses who has the right data.";
-
-const REQUESTS: &str = "\
-Examples:
-  understudy requests                                  of the last takeover
-  understudy requests --service redis --outcome lost   what nobody can account for
-  understudy requests 9f3a01c4-12 --state cut
-  understudy requests --json | jq '.items | length'";
-
-const HISTORY: &str = "\
-Examples:
-  understudy history
-  understudy history --service redis -n 200
-  understudy history --follow
-  understudy history --host beta";
-
-const FSM: &str = "\
-Examples:
-  understudy fsm > protocol.mmd       a Mermaid state diagram
-  understudy fsm --table | less       every row, with its reason";
-
-const CONFIG_CHECK: &str = "\
-Examples:
-  understudy config check
-  understudy config check --config ./understudy.toml --text-only";
 
 #[cfg(test)]
 mod tests {

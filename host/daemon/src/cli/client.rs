@@ -45,7 +45,10 @@ impl Client {
         let configured = api.and_then(|api| api.token_file).filter(|_| daemon.url.is_none());
         let token_file = daemon.token_file.clone().or(configured);
         let token = token_file.map(|path| read_token(&path)).transpose()?;
-        Ok(Client { authority: authority(&url)?, token })
+        Ok(Client {
+            authority: authority(&url)?,
+            token,
+        })
     }
 
     /// The answer to a question, decoded.
@@ -56,7 +59,11 @@ impl Client {
     /// As [`Client::get`]; none where there is no such thing.
     pub(super) async fn find_one<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         let answer = self.ask(Method::GET, path, None).await?;
-        if answer.status == StatusCode::NOT_FOUND { Ok(None) } else { answer.decode().map(Some) }
+        if answer.status == StatusCode::NOT_FOUND {
+            Ok(None)
+        } else {
+            answer.decode().map(Some)
+        }
     }
 
     /// Gives an order.
@@ -90,9 +97,14 @@ impl Client {
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(Failure::failed)?;
+        let request = request
+            .body(Full::new(Bytes::from(body.unwrap_or_default())))
+            .map_err(Failure::failed)?;
         let answer = async {
-            let response = sender.send_request(request).await.map_err(|error| self.unreachable(&error))?;
+            let response = sender
+                .send_request(request)
+                .await
+                .map_err(|error| self.unreachable(&error))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
             let body = body.map_err(|error| self.unreachable(&error))?.to_bytes();
@@ -123,7 +135,9 @@ impl Answer {
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let version = env!("CARGO_PKG_VERSION");
-            Failure::failed(format!("the answer can't be read ({error}); is the daemon of another version than {version}?"))
+            Failure::failed(format!(
+                "the answer can't be read ({error}); is the daemon of another version than {version}?"
+            ))
         })
     }
 
@@ -132,11 +146,17 @@ impl Answer {
             return Failure::failed(format!("the daemon answers with {}", self.status));
         };
         let mut message = plain(&problem.detail);
-        if let Some(change) = problem.would_change.filter(|change| !problem.detail.contains(change.as_str())) {
+        if let Some(change) = problem
+            .would_change
+            .filter(|change| !problem.detail.contains(change.as_str()))
+        {
             message.push_str(&format!("\nWould change the answer: {}", plain(&change)));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             message.push_str("\nSay where the token is: --token-file FILE");
+        }
+        if self.status == StatusCode::NOT_FOUND {
+            message.push_str("\nWhat there is: `understudy status`");
         }
         Failure::failed(message)
     }
@@ -145,40 +165,71 @@ impl Answer {
 /// Text as one part of a path or a query.
 pub(super) fn part(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 /// `?a=1&b=2` of the pairs that have a value.
 pub(super) fn query(pairs: &[(&str, Option<String>)]) -> String {
-    let given = pairs.iter().filter_map(|(key, value)| Some(format!("{key}={}", part(value.as_ref()?))));
+    let given = pairs
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", part(value.as_ref()?))));
     let given: Vec<String> = given.collect();
-    if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
+    if given.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", given.join("&"))
+    }
 }
 
 /// Where a daemon that listens everywhere is found on its own machine.
 fn reachable(api: &Api) -> std::net::SocketAddr {
     let mut address = api.listen;
     if address.ip().is_unspecified() {
-        let here = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+        let here = if address.is_ipv4() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        } else {
+            IpAddr::V6(Ipv6Addr::LOCALHOST)
+        };
         address.set_ip(here);
     }
     address
 }
 
 fn authority(url: &str) -> Result<String, Failure> {
-    let usage = |why: &str| Failure::new(Exit::Usage, format!("{url:?} is no daemon's address: {why}; write http://HOST:PORT"));
-    let with_scheme = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let usage = |why: &str| {
+        Failure::new(
+            Exit::Usage,
+            format!("{url:?} is no daemon's address: {why}; write http://HOST:PORT"),
+        )
+    };
+    let with_scheme = if url.contains("://") {
+        url.to_owned()
+    } else {
+        format!("http://{url}")
+    };
     let uri: Uri = with_scheme.parse().map_err(|_| usage("it can't be read"))?;
     if uri.scheme_str() != Some("http") {
         return Err(usage("only http is spoken (use ssh -L for another machine)"));
     }
-    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| usage("it names no host"))?;
+    let host = uri
+        .host()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| usage("it names no host"))?;
     Ok(format!("{host}:{}", uri.port_u16().unwrap_or(DEFAULT_PORT)))
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::failed(format!("the token in {} can't be read: {error}", path.display())))?;
+    let text =
+        text.map_err(|error| Failure::failed(format!("the token in {} can't be read: {error}", path.display())))?;
     Ok(text.trim().to_owned())
 }
 
@@ -213,6 +264,9 @@ mod tests {
     #[test]
     fn queries_are_escaped() {
         assert_eq!(query(&[("a", None)]), "");
-        assert_eq!(query(&[("a", Some("x y&z".into())), ("b", None), ("c", Some("ü".into()))]), "?a=x%20y%26z&c=%C3%BC");
+        assert_eq!(
+            query(&[("a", Some("x y&z".into())), ("b", None), ("c", Some("ü".into()))]),
+            "?a=x%20y%26z&c=%C3%BC"
+        );
     }
 }

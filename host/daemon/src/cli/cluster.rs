@@ -32,13 +32,21 @@ pub(super) fn cluster(command: ClusterCommand) -> Outcome {
         }
         ClusterCommand::Show { json, identity } => {
             let shown = cluster::show(&identity.identity).map_err(Failure::failed)?;
-            if json { out::json(&as_json(&shown)) } else { out::text(&describe(&shown)) }
+            if json {
+                out::json(&as_json(&shown))
+            } else {
+                out::text(&describe(&shown))
+            }
         }
     }
 }
 
 fn describe(shown: &Shown) -> String {
-    let role = if shown.can_invite { "this host can invite others" } else { "joined" };
+    let role = if shown.can_invite {
+        "this host can invite others"
+    } else {
+        "joined"
+    };
     format!(
         "host         {} ({role})\n\
          directory    {}\n\
@@ -85,14 +93,24 @@ fn how_to_join(directory: &Path) -> String {
 fn deliver(host: &HostName, bundle: &str, to: Option<&Path>) -> Outcome {
     let Some(path) = to else { return out::text(bundle) };
     let failed = |error| Failure::failed(format!("{}: {error}", path.display()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(bundle.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(bundle.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     out::text(&format!(
         "{} is {host}'s identity: a secret, good for {}.\nCarry it to {host} (scp), and there:\n  \
          understudy cluster join --from {}\n",
         path.display(),
         time::length(u64::try_from(BUNDLE_LIFE.as_millis()).unwrap_or(u64::MAX)),
-        path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned()),
+        path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned()
+        ),
     ))
 }
 

@@ -32,7 +32,10 @@ pub(super) async fn history(daemon: &Daemon, wanted: &Wanted, follow: bool) -> O
     }
     let mut last = show(daemon, &lines, 0)?;
     let mut silent = false;
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(POLL).await;
         match client.get::<Vec<JournalLine>>(&path(wanted, Some(last))).await {
             Ok(lines) => {
@@ -49,14 +52,40 @@ pub(super) async fn history(daemon: &Daemon, wanted: &Wanted, follow: bool) -> O
             Err(failure) => return Err(failure),
         }
     }
-    Ok(())
 }
 
-/// One step of the journal on one line.
-pub(super) fn step_line(line: &JournalLine) -> String {
-    let role = if line.from == line.to { word(&line.to) } else { format!("{} → {}", word(&line.from), word(&line.to)) };
-    let round = line.round.as_ref().map_or(String::new(), |round| format!(" [{}]", plain(round)));
-    let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", plain(&line.detail)) };
+/// One step while somebody watches: the time of day, and what happened.
+pub(super) fn brief_line(line: &JournalLine) -> String {
+    let time: String = instant(line.at_ms).chars().skip(DATE).collect();
+    let detail = if line.detail.is_empty() {
+        line.reason.clone()
+    } else {
+        line.detail.clone()
+    };
+    format!(
+        "{time}  {}  {}: {}",
+        plain(&line.host),
+        plain(&line.step),
+        plain(&detail)
+    )
+}
+
+/// One step of the journal on one line, with its reason.
+fn step_line(line: &JournalLine) -> String {
+    let role = if line.from == line.to {
+        word(&line.to)
+    } else {
+        format!("{} → {}", word(&line.from), word(&line.to))
+    };
+    let round = line
+        .round
+        .as_ref()
+        .map_or(String::new(), |round| format!(" [{}]", plain(round)));
+    let detail = if line.detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", plain(&line.detail))
+    };
     format!(
         "{}  {} {}  {}{detail}  ({}; {role}; term {}){round}",
         instant(line.at_ms),
@@ -70,7 +99,11 @@ pub(super) fn step_line(line: &JournalLine) -> String {
 
 fn show(daemon: &Daemon, lines: &[JournalLine], last: u64) -> Result<u64, super::failure::Failure> {
     for line in lines {
-        if daemon.json { out::json_line(line)? } else { out::line(&step_line(line))? }
+        if daemon.json {
+            out::json_line(line)?
+        } else {
+            out::line(&step_line(line))?
+        }
     }
     Ok(lines.last().map_or(last, |line| line.seq))
 }
@@ -81,11 +114,16 @@ fn path(wanted: &Wanted, after: Option<u64>) -> String {
         ("round", wanted.round.clone()),
         ("host", wanted.host.as_ref().map(ToString::to_string)),
         ("after", after.map(|after| after.to_string())),
-        ("limit", Some(if after.is_some() { FOLLOWED } else { wanted.lines }.to_string())),
+        (
+            "limit",
+            Some(if after.is_some() { FOLLOWED } else { wanted.lines }.to_string()),
+        ),
     ]);
     format!("/api/v1/journal{query}")
 }
 
+/// `2026-11-23 ` before the time.
+const DATE: usize = 11;
 const POLL: Duration = Duration::from_millis(500);
 /// More than happens between two looks.
 const FOLLOWED: u32 = 1000;

@@ -14,15 +14,28 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
     let config = Config::load(&file.config).map_err(|errors| wrong(&errors))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
     // The whole chain of causes: the first says what, the last why.
-    runtime.block_on(run::run(config)).map_err(|error| Failure::failed(format!("{error:#}")))
+    runtime
+        .block_on(run::run(config))
+        .map_err(|error| Failure::failed(format!("{error:#}")))
 }
 
 /// Finds every error of the configuration.
 pub(super) fn check(file: &ConfigFile, text_only: bool) -> Outcome {
-    let config = if text_only { Config::load_text(&file.config) } else { Config::load(&file.config) };
+    let config = if text_only {
+        Config::load_text(&file.config)
+    } else {
+        Config::load(&file.config)
+    };
     let config = config.map_err(|errors| wrong(&errors))?;
     let services: Vec<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
     out::line(&format!(
@@ -38,7 +51,11 @@ pub(super) fn check(file: &ConfigFile, text_only: bool) -> Outcome {
 
 /// Prints the transition table.
 pub(super) fn fsm(table: bool) -> Outcome {
-    out::text(&if table { understudy_protocol::table_text() } else { understudy_protocol::diagram() })
+    out::text(&if table {
+        understudy_protocol::table_text()
+    } else {
+        understudy_protocol::diagram()
+    })
 }
 
 fn wrong(errors: &ConfigErrors) -> Failure {

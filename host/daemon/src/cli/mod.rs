@@ -6,6 +6,7 @@
 mod args;
 mod client;
 mod cluster;
+mod examples;
 mod failure;
 mod history;
 mod local;
@@ -40,23 +41,68 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Outcome {
     match command {
         Command::Run { file } => local::run(&file),
-        Command::Config { command: ConfigCommand::Check { text_only, file } } => local::check(&file, text_only),
+        Command::Config {
+            command: ConfigCommand::Check { text_only, file },
+        } => local::check(&file, text_only),
         Command::Fsm { table } => local::fsm(table),
         Command::Cluster { command } => cluster::cluster(command),
         Command::Status { service, daemon } => asked(status::status(&daemon, service.as_ref())),
-        Command::Takeover { service, to, reason, confirm_stopped, waiting, daemon } => {
-            asked(orders::takeover(&daemon, &service, to, reason, confirm_stopped, &waiting))
-        }
-        Command::Giveback { service, waiting, daemon } => asked(orders::giveback(&daemon, &service, &waiting)),
+        Command::Takeover {
+            service,
+            to,
+            reason,
+            confirm_stopped,
+            waiting,
+            daemon,
+        } => asked(orders::takeover(
+            &daemon,
+            &service,
+            to,
+            reason,
+            confirm_stopped,
+            &waiting,
+        )),
+        Command::Giveback {
+            service,
+            waiting,
+            daemon,
+        } => asked(orders::giveback(&daemon, &service, &waiting)),
         Command::Cure { service, daemon } => asked(orders::cure(&daemon, &service)),
         Command::Cancel { service, daemon } => asked(orders::cancel(&daemon, &service)),
-        Command::Bootstrap { service, waiting, daemon } => asked(orders::bootstrap(&daemon, &service, &waiting)),
-        Command::Requests { round, service, state, outcome, daemon } => {
-            let wanted = requests::Wanted { round, service, state, outcome };
+        Command::Bootstrap {
+            service,
+            waiting,
+            daemon,
+        } => asked(orders::bootstrap(&daemon, &service, &waiting)),
+        Command::Requests {
+            round,
+            service,
+            state,
+            outcome,
+            daemon,
+        } => {
+            let wanted = requests::Wanted {
+                round,
+                service,
+                state,
+                outcome,
+            };
             asked(requests::requests(&daemon, wanted))
         }
-        Command::History { service, round, host, lines, follow, daemon } => {
-            let wanted = history::Wanted { service, round, host, lines };
+        Command::History {
+            service,
+            round,
+            host,
+            lines,
+            follow,
+            daemon,
+        } => {
+            let wanted = history::Wanted {
+                service,
+                round,
+                host,
+                lines,
+            };
             asked(history::history(&daemon, &wanted, follow))
         }
     }

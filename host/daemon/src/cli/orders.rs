@@ -38,7 +38,9 @@ pub(super) async fn takeover(
 pub(super) async fn giveback(daemon: &Daemon, service: &ServiceName, waiting: &Waiting) -> Outcome {
     let client = Client::find(daemon)?;
     let before = newest(&client, service).await?;
-    let request = GivebackRequest { by: by(waiting.by.as_ref()) };
+    let request = GivebackRequest {
+        by: by(waiting.by.as_ref()),
+    };
     let accepted: Accepted = client.post(&path(service, "giveback"), &request).await?;
     if waiting.wait {
         return wait::for_takeover(daemon, &client, service, &accepted, before, waiting.timeout).await;
@@ -49,21 +51,35 @@ pub(super) async fn giveback(daemon: &Daemon, service: &ServiceName, waiting: &W
 /// Says that a fault is cured.
 pub(super) async fn cure(daemon: &Daemon, service: &ServiceName) -> Outcome {
     let client = Client::find(daemon)?;
-    let accepted: Accepted = client.post(&path(service, "cure"), &CureRequest { by: by(None) }).await?;
-    announce(daemon, &accepted, &format!("{service}: cured; the active host is asked for permission to come back"))
+    let accepted: Accepted = client
+        .post(&path(service, "cure"), &CureRequest { by: by(None) })
+        .await?;
+    announce(
+        daemon,
+        &accepted,
+        &format!("{service}: cured; the active host is asked for permission to come back"),
+    )
 }
 
 /// Ends a takeover.
 pub(super) async fn cancel(daemon: &Daemon, service: &ServiceName) -> Outcome {
     let client = Client::find(daemon)?;
-    let accepted: Accepted = client.post(&path(service, "cancel"), &CancelRequest { by: by(None) }).await?;
-    announce(daemon, &accepted, &format!("{service}: the takeover is being cancelled; the server resumes"))
+    let accepted: Accepted = client
+        .post(&path(service, "cancel"), &CancelRequest { by: by(None) })
+        .await?;
+    announce(
+        daemon,
+        &accepted,
+        &format!("{service}: the takeover is being cancelled; the server resumes"),
+    )
 }
 
 /// Starts a service for the first time.
 pub(super) async fn bootstrap(daemon: &Daemon, service: &ServiceName, waiting: &Waiting) -> Outcome {
     let client = Client::find(daemon)?;
-    let request = BootstrapRequest { by: by(waiting.by.as_ref()) };
+    let request = BootstrapRequest {
+        by: by(waiting.by.as_ref()),
+    };
     let accepted: Accepted = client.post(&path(service, "bootstrap"), &request).await?;
     if waiting.wait {
         return wait::for_active(daemon, &client, service, waiting.timeout).await;
@@ -85,12 +101,29 @@ fn announce(daemon: &Daemon, accepted: &Accepted, text: &str) -> Outcome {
     if daemon.json {
         return out::json(accepted);
     }
-    let id = accepted.takeover.as_ref().map_or(String::new(), |id| format!(" (takeover {id})"));
-    out::line(&format!("{text}{id}. Look with `understudy status {}`.", accepted.service))
+    let id = accepted
+        .takeover
+        .as_ref()
+        .map_or(String::new(), |id| format!(" (takeover {id})"));
+    out::line(&format!(
+        "{text}{id}. Look with `understudy status {}`.",
+        accepted.service
+    ))
 }
 
 /// In whose name an order is given: it stands in the journal.
 fn by(said: Option<&String>) -> Option<String> {
     let from = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    said.cloned().or_else(|| from("SUDO_USER")).or_else(|| from("USER"))
+    let user = || {
+        let id = rustix::process::getuid();
+        if id.is_root() {
+            "root".to_owned()
+        } else {
+            format!("uid {}", id.as_raw())
+        }
+    };
+    said.cloned()
+        .or_else(|| from("SUDO_USER"))
+        .or_else(|| from("USER"))
+        .or_else(|| Some(user()))
 }

@@ -1,7 +1,7 @@
 //! `understudy requests`: what was under way in a takeover, and what became of each request.
 
 use serde_json::json;
-use understudy_api::wire::{Compilation, Page, RequestLine};
+use understudy_api::wire::{Compilation, HostView, Page, RequestLine};
 use understudy_protocol::ServiceName;
 
 use super::args::{self, Daemon};
@@ -43,18 +43,48 @@ pub(super) async fn requests(daemon: &Daemon, wanted: Wanted) -> Outcome {
     if daemon.json {
         return out::json(&json!({ "compilation": compilation, "items": all }));
     }
-    out::text(&format!("{}\n{}", summary(&compilation), table(&compilation, &all)))
+    let note = elsewhere(&client, &compilation).await?;
+    out::text(&format!(
+        "{}\n{}{note}",
+        summary(&compilation),
+        table(&compilation, &all)
+    ))
+}
+
+/// What became of the requests is written on the second host; the first can't know.
+async fn elsewhere(client: &Client, compilation: &Compilation) -> Result<String, Failure> {
+    let Some(second) = compilation
+        .second
+        .as_ref()
+        .filter(|_| compilation.outcomes.unsettled > 0)
+    else {
+        return Ok(String::new());
+    };
+    let hosts: Vec<HostView> = client.get("/api/v1/hosts").await?;
+    let me = hosts.iter().find(|host| host.me).map(|host| &host.host);
+    Ok(if me == Some(second) {
+        String::new()
+    } else {
+        format!("\nWhat became of them is written on {second}: ask it, with --url.\n")
+    })
 }
 
 async fn compilation(client: &Client, wanted: &Wanted) -> Result<Compilation, Failure> {
     if let Some(round) = &wanted.round {
-        let found = client.find_one(&format!("/api/v1/compilations/{}", part(round))).await?;
+        let found = client
+            .find_one(&format!("/api/v1/compilations/{}", part(round)))
+            .await?;
         return found.ok_or_else(|| {
-            Failure::failed(format!("no compilation of {round:?} is kept there; see `understudy requests`, or ask the other host"))
+            Failure::failed(format!(
+                "no compilation of {round:?} is kept there; see `understudy requests`, or ask the other host"
+            ))
         });
     }
     let service = wanted.service.as_ref().map(ToString::to_string);
-    let path = format!("/api/v1/compilations{}", query(&[("service", service), ("limit", Some("1".to_owned()))]));
+    let path = format!(
+        "/api/v1/compilations{}",
+        query(&[("service", service), ("limit", Some("1".to_owned()))])
+    );
     let page: Page<Compilation> = client.get(&path).await?;
     let newest = page.items.into_iter().next();
     newest.ok_or_else(|| Failure::failed("there was no takeover with a compilation yet"))
@@ -62,7 +92,10 @@ async fn compilation(client: &Client, wanted: &Wanted) -> Result<Compilation, Fa
 
 fn summary(compilation: &Compilation) -> String {
     let second = compilation.second.as_deref().unwrap_or("nobody");
-    let (o, sealed) = (&compilation.outcomes, if compilation.sealed { "complete" } else { "NOT COMPLETE" });
+    let (o, sealed) = (
+        &compilation.outcomes,
+        if compilation.sealed { "complete" } else { "NOT COMPLETE" },
+    );
     let counts = [
         ("completed", o.completed),
         ("resumed", o.resumed),
@@ -72,8 +105,11 @@ fn summary(compilation: &Compilation) -> String {
         ("LOST", o.lost),
         ("not settled", o.unsettled),
     ];
-    let counts: Vec<String> =
-        counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
     format!(
         "{} {} → {second}, takeover {}, {}: {} requests, {sealed}\n{}\n",
         compilation.service,
@@ -81,7 +117,11 @@ fn summary(compilation: &Compilation) -> String {
         compilation.round,
         instant(compilation.started_at_ms),
         compilation.count,
-        if counts.is_empty() { "nothing was under way".to_owned() } else { counts.join(", ") },
+        if counts.is_empty() {
+            "nothing was under way".to_owned()
+        } else {
+            counts.join(", ")
+        },
     )
 }
 
@@ -95,7 +135,9 @@ fn table(compilation: &Compilation, requests: &[RequestLine]) -> String {
             let total = p.total.map_or(String::new(), |total| format!("/{total}"));
             format!(" {}{total} {}", p.done, p.unit)
         });
-        let ran = request.started_at_ms.map(|at| length(compilation.started_at_ms.saturating_sub(at)));
+        let ran = request
+            .started_at_ms
+            .map(|at| length(compilation.started_at_ms.saturating_sub(at)));
         let (outcome, why) = match &request.disposition {
             Some(disposition) => (word(&disposition.outcome), disposition.message.clone()),
             None => ("not settled".to_owned(), String::new()),

@@ -9,7 +9,9 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(headings: &[&str]) -> Self {
-        Table { rows: vec![headings.iter().map(ToString::to_string).collect()] }
+        Table {
+            rows: vec![headings.iter().map(ToString::to_string).collect()],
+        }
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -42,6 +44,9 @@ mod tests {
         let mut table = Table::new(&["SERVICE", "ACTIVE"]);
         table.row(["a-long-name".to_owned(), "béta".to_owned()]);
         table.row(["b".to_owned(), "x\u{1b}[2J\ny".to_owned()]);
-        assert_eq!(table.render(), "SERVICE      ACTIVE\na-long-name  béta\nb            x [2J y\n");
+        assert_eq!(
+            table.render(),
+            "SERVICE      ACTIVE\na-long-name  béta\nb            x [2J y\n"
+        );
     }
 }

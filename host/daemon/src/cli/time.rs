@@ -7,13 +7,21 @@ pub(super) fn instant(at_ms: u64) -> String {
     let seconds = at_ms / 1000;
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 /// The day only.
 pub(super) fn day(at: SystemTime) -> String {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    instant(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)).chars().take(10).collect()
+    instant(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        .chars()
+        .take(10)
+        .collect()
 }
 
 /// `850 ms`, `4.2 s`, `3 min 5 s`, `2 h 10 min`, `12 d`.
@@ -75,7 +83,13 @@ mod tests {
 
     #[test]
     fn lengths_are_short() {
-        let cases = [(0, "0 ms"), (850, "850 ms"), (4_260, "4.2 s"), (59_999, "59 s"), (185_000, "3 min 5 s")];
+        let cases = [
+            (0, "0 ms"),
+            (850, "850 ms"),
+            (4_260, "4.2 s"),
+            (59_999, "59 s"),
+            (185_000, "3 min 5 s"),
+        ];
         for (ms, text) in cases {
             assert_eq!(length(ms), text);
         }

@@ -10,7 +10,7 @@ use understudy_protocol::ServiceName;
 use super::args::Daemon;
 use super::client::Client;
 use super::failure::{Failure, Outcome};
-use super::history::step_line;
+use super::history::brief_line;
 use super::out::{self, plain};
 use super::time::length;
 use crate::exit::Exit;
@@ -29,12 +29,14 @@ pub(super) async fn for_takeover(
     let mut id = accepted.takeover.clone();
     let mut shown = 0;
     loop {
-        let path = id.as_ref().map_or(newest.clone(), |id| format!("/api/v1/takeovers/{id}"));
+        let path = id
+            .as_ref()
+            .map_or(newest.clone(), |id| format!("/api/v1/takeovers/{id}"));
         let found: Option<Takeover> = client.find_one(&path).await?;
         if let Some(takeover) = found.filter(|takeover| Some(&takeover.id) != before.as_ref()) {
             if !daemon.json {
                 for step in takeover.steps.iter().skip(shown) {
-                    out::line(&step_line(step))?;
+                    out::line(&brief_line(step))?;
                 }
             }
             shown = takeover.steps.len();
@@ -56,7 +58,10 @@ pub(super) async fn for_active(daemon: &Daemon, client: &Client, service: &Servi
             if daemon.json {
                 return out::json(&overview);
             }
-            return out::line(&format!("{service}: {} serves, with term {}", serving.host, overview.term.text));
+            return out::line(&format!(
+                "{service}: {} serves, with term {}",
+                serving.host, overview.term.text
+            ));
         }
         pause(service, deadline).await?;
     }
@@ -68,17 +73,32 @@ fn conclude(daemon: &Daemon, service: &ServiceName, takeover: &Takeover) -> Outc
     }
     let name = |host: &Option<String>| host.clone().unwrap_or_else(|| "?".to_owned());
     let (first, second) = (name(&takeover.first), name(&takeover.second));
-    let why = takeover.refusal.as_ref().map_or_else(|| "no reason is known".to_owned(), |r| plain(&r.message));
+    // Where the reason is not known as data, the last step says it in words.
+    let last_word = || takeover.steps.last().map(|step| step.detail.clone());
+    let why = takeover
+        .refusal
+        .as_ref()
+        .map(|refusal| refusal.message.clone())
+        .or_else(last_word);
+    let why = why.map_or_else(|| "no reason is known".to_owned(), |why| plain(&why));
     match takeover.state {
         TakeoverState::Declined => Err(Failure::failed(format!("{service}: {second} did not take over: {why}"))),
-        TakeoverState::Cancelled => {
-            Err(Failure::failed(format!("{service}: the takeover ended, {first} serves on: {why}")))
-        }
+        TakeoverState::Cancelled => Err(Failure::failed(format!(
+            "{service}: the takeover ended, {first} serves on: {why}"
+        ))),
         _ if daemon.json => Ok(()),
         _ => {
-            let outage = takeover.outage_ms.map_or(String::new(), |ms| format!("; nobody served for {}", length(ms)));
-            let term = takeover.new_term.as_ref().map_or(String::new(), |term| format!(" with term {}", term.text));
-            out::line(&format!("{service}: {second} serves{term}{outage}. Requests: `understudy requests {}`", takeover.id))
+            let outage = takeover
+                .outage_ms
+                .map_or(String::new(), |ms| format!("; nobody served for {}", length(ms)));
+            let term = takeover
+                .new_term
+                .as_ref()
+                .map_or(String::new(), |term| format!(" with term {}", term.text));
+            out::line(&format!(
+                "{service}: {second} serves{term}{outage}. Requests: `understudy requests {}`",
+                takeover.id
+            ))
         }
     }
 }

@@ -29,11 +29,16 @@ impl Authority {
     pub(super) fn found() -> Result<Self, ClusterError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "understudy cluster authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "understudy cluster authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid_for(&mut params, AUTHORITY_LIFE);
-        Ok(Authority { pem: params.self_signed(&key)?.pem(), key })
+        Ok(Authority {
+            pem: params.self_signed(&key)?.pem(),
+            key,
+        })
     }
 
     /// The one whose key is in this directory.
@@ -43,8 +48,15 @@ impl Authority {
             return Err(ClusterError::NoAuthority { path });
         }
         let key = KeyPair::from_pem(&files::read_private(path.clone())?);
-        let unusable = |error: rcgen::Error| ClusterError::Unusable { path, what: "key", problem: error.to_string() };
-        Ok(Authority { pem: files::read(directory.join(files::AUTHORITY))?, key: key.map_err(unusable)? })
+        let unusable = |error: rcgen::Error| ClusterError::Unusable {
+            path,
+            what: "key",
+            problem: error.to_string(),
+        };
+        Ok(Authority {
+            pem: files::read(directory.join(files::AUTHORITY))?,
+            key: key.map_err(unusable)?,
+        })
     }
 
     pub(super) fn pem(&self) -> &str {
@@ -70,12 +82,17 @@ impl Authority {
         valid_for(&mut params, CERTIFICATE_LIFE);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let issuer = Issuer::from_ca_cert_pem(&self.pem, &self.key)?;
-        Ok(Issued { certificate_pem: params.signed_by(&key, &issuer)?.pem(), key_pem: key.serialize_pem() })
+        Ok(Issued {
+            certificate_pem: params.signed_by(&key, &issuer)?.pem(),
+            key_pem: key.serialize_pem(),
+        })
     }
 }
 
 fn valid_for(params: &mut CertificateParams, life: Duration) {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let now = date_time_ymd(1970, 1, 1) + since_epoch;
     params.not_before = now - CLOCK_TOLERANCE;
     params.not_after = now + life;

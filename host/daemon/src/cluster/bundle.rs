@@ -19,7 +19,11 @@ pub(super) struct Bundle {
 
 impl Bundle {
     pub(super) fn to_text(&self) -> String {
-        let use_before = self.use_before.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let use_before = self
+            .use_before
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         format!(
             "{FIRST_LINE}\n\
              # SECRET: whoever has this file can be the host {host}. Carry it over a safe way (scp), install it there with\n\
@@ -41,16 +45,26 @@ impl Bundle {
             return Err(bad("its first line is another"));
         }
         let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let host = field("host:").and_then(|name| HostName::new(name).ok()).ok_or(bad("it names no host"))?;
+        let host = field("host:")
+            .and_then(|name| HostName::new(name).ok())
+            .ok_or(bad("it names no host"))?;
         let use_before = field("use-before-unix:").and_then(|seconds| seconds.parse().ok());
         let use_before = SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(use_before.ok_or(bad("it does not say until when it can be used"))?))
+            .checked_add(Duration::from_secs(
+                use_before.ok_or(bad("it does not say until when it can be used"))?,
+            ))
             .ok_or(bad("its date is out of range"))?;
         let mut blocks = pem_blocks(text).into_iter();
         match (blocks.next(), blocks.next(), blocks.next(), blocks.next()) {
-            (Some(authority_pem), Some(certificate_pem), Some(key_pem), None) => {
-                Ok(Bundle { host, use_before, authority_pem, issued: Issued { certificate_pem, key_pem } })
-            }
+            (Some(authority_pem), Some(certificate_pem), Some(key_pem), None) => Ok(Bundle {
+                host,
+                use_before,
+                authority_pem,
+                issued: Issued {
+                    certificate_pem,
+                    key_pem,
+                },
+            }),
             _ => Err(bad("it must hold two certificates and a key; was it cut?")),
         }
     }

@@ -19,7 +19,9 @@ pub(super) const KEY: &str = "key.pem";
 /// Fails on the first of these files that exists, unless forced.
 pub(super) fn refuse_to_overwrite(directory: &Path, names: &[&str], force: bool) -> Result<(), ClusterError> {
     match names.iter().find(|name| exists(directory, name)) {
-        Some(name) if !force => Err(ClusterError::Exists { path: directory.join(name) }),
+        Some(name) if !force => Err(ClusterError::Exists {
+            path: directory.join(name),
+        }),
         Some(_) | None => Ok(()),
     }
 }
@@ -31,8 +33,15 @@ pub(super) fn exists(directory: &Path, name: &str) -> bool {
 
 /// Makes the directory, if need be, and makes it private.
 pub(super) fn private_directory(directory: &Path) -> Result<(), ClusterError> {
-    let file = |source| ClusterError::File { path: directory.into(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(file)?;
+    let file = |source| ClusterError::File {
+        path: directory.into(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(file)?;
     fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(file)
 }
 
@@ -40,7 +49,11 @@ pub(super) fn private_directory(directory: &Path) -> Result<(), ClusterError> {
 pub(super) fn write(directory: &Path, name: &str, text: &str) -> Result<(), ClusterError> {
     let (path, draft) = (directory.join(name), directory.join(format!(".{name}.new")));
     let written = remove_if_there(&draft).and_then(|()| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, &path)?;

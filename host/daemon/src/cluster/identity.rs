@@ -58,7 +58,11 @@ pub fn dns_name(host: &HostName) -> String {
 /// When it names none, or several.
 pub fn certified_host(certificate: &CertificateDer<'_>) -> Result<HostName, ClusterError> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| ClusterError::NamesNobody)?;
-    let names = parsed.subject_alternative_name().ok().flatten().ok_or(ClusterError::NamesNobody)?;
+    let names = parsed
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .ok_or(ClusterError::NamesNobody)?;
     let hosts = names.value.general_names.iter().filter_map(|name| match name {
         GeneralName::DNSName(name) => HostName::new(name.strip_suffix(SUFFIX)?).ok(),
         _ => None,
@@ -82,21 +86,39 @@ pub(super) fn check(authority: &str, certificate: &str, key: &str, place: &Path)
     })?;
     let host = certified_host(&certificate)?;
     if expires(&certificate)? < SystemTime::now() {
-        return Err(ClusterError::Expired { path: place.join(files::CERTIFICATE), host });
+        return Err(ClusterError::Expired {
+            path: place.join(files::CERTIFICATE),
+            host,
+        });
     }
-    let problem = |path, problem: &str| ClusterError::Unusable { path, what: "identity", problem: problem.to_owned() };
+    let problem = |path, problem: &str| ClusterError::Unusable {
+        path,
+        what: "identity",
+        problem: problem.to_owned(),
+    };
     if !signed_by(&certificate, &authority) {
-        return Err(problem(place.join(files::CERTIFICATE), "the authority in ca.pem did not sign it"));
+        return Err(problem(
+            place.join(files::CERTIFICATE),
+            "the authority in ca.pem did not sign it",
+        ));
     }
     if !belongs(&key, &certificate) {
         return Err(problem(key_path(), "the key does not belong to the certificate"));
     }
-    Ok(Identity { host, authority, certificate, key })
+    Ok(Identity {
+        host,
+        authority,
+        certificate,
+        key,
+    })
 }
 
 /// SHA-256 of a certificate, in pairs of digits as other tools print it.
 pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let pairs: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let pairs: Vec<String> = Sha256::digest(certificate)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     pairs.join(":")
 }
 
@@ -108,24 +130,33 @@ pub(super) fn expires(certificate: &CertificateDer<'_>) -> Result<SystemTime, Cl
 }
 
 fn certificate_in(pem: &str, place: &Path, file: &str) -> Result<CertificateDer<'static>, ClusterError> {
-    let unusable = |problem: String| ClusterError::Unusable { path: place.join(file), what: "certificate", problem };
+    let unusable = |problem: String| ClusterError::Unusable {
+        path: place.join(file),
+        what: "certificate",
+        problem,
+    };
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| unusable(error.to_string()))?;
     X509Certificate::from_der(&certificate).map_err(|error| unusable(error.to_string()))?;
     Ok(certificate)
 }
 
 fn signed_by(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>) -> bool {
-    let (Ok((_, certificate)), Ok((_, authority))) =
-        (X509Certificate::from_der(certificate), X509Certificate::from_der(authority))
-    else {
+    let (Ok((_, certificate)), Ok((_, authority))) = (
+        X509Certificate::from_der(certificate),
+        X509Certificate::from_der(authority),
+    ) else {
         return false;
     };
     certificate.verify_signature(Some(authority.public_key())).is_ok()
 }
 
 fn belongs(key: &PrivateKeyDer<'static>, certificate: &CertificateDer<'static>) -> bool {
-    let Ok(key) = rustls::crypto::ring::sign::any_supported_type(key) else { return false };
-    rustls::sign::CertifiedKey::new(vec![certificate.clone()], key).keys_match().is_ok()
+    let Ok(key) = rustls::crypto::ring::sign::any_supported_type(key) else {
+        return false;
+    };
+    rustls::sign::CertifiedKey::new(vec![certificate.clone()], key)
+        .keys_match()
+        .is_ok()
 }
 
 const SUFFIX: &str = ".understudy.internal";

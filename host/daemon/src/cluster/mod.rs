@@ -51,7 +51,11 @@ pub struct Shown {
 /// # Errors
 /// When the directory holds an identity already and `force` is not set, or can't be written.
 pub fn init(directory: &Path, host: &HostName, force: bool) -> Result<Shown, ClusterError> {
-    files::refuse_to_overwrite(directory, &[files::AUTHORITY_KEY, files::AUTHORITY, files::CERTIFICATE, files::KEY], force)?;
+    files::refuse_to_overwrite(
+        directory,
+        &[files::AUTHORITY_KEY, files::AUTHORITY, files::CERTIFICATE, files::KEY],
+        force,
+    )?;
     let authority = Authority::found()?;
     let issued = authority.issue(host)?;
     files::private_directory(directory)?;
@@ -74,7 +78,13 @@ pub fn invite(directory: &Path, host: &HostName) -> Result<String, ClusterError>
     let authority = Authority::open(directory)?;
     let issued = authority.issue(host)?;
     let use_before = SystemTime::now() + BUNDLE_LIFE;
-    Ok(Bundle { host: host.clone(), use_before, authority_pem: authority.pem().to_owned(), issued }.to_text())
+    Ok(Bundle {
+        host: host.clone(),
+        use_before,
+        authority_pem: authority.pem().to_owned(),
+        issued,
+    }
+    .to_text())
 }
 
 /// Installs a bundle as this host's identity.
@@ -88,9 +98,16 @@ pub fn join(directory: &Path, bundle: &str, force: bool) -> Result<Shown, Cluste
     }
     files::refuse_to_overwrite(directory, &[files::AUTHORITY, files::CERTIFICATE, files::KEY], force)?;
     if files::exists(directory, files::AUTHORITY_KEY) && !force {
-        return Err(ClusterError::HasAuthority { directory: directory.into() });
+        return Err(ClusterError::HasAuthority {
+            directory: directory.into(),
+        });
     }
-    identity::check(&bundle.authority_pem, &bundle.issued.certificate_pem, &bundle.issued.key_pem, Path::new("the bundle"))?;
+    identity::check(
+        &bundle.authority_pem,
+        &bundle.issued.certificate_pem,
+        &bundle.issued.key_pem,
+        Path::new("the bundle"),
+    )?;
     files::private_directory(directory)?;
     files::remove(directory, files::AUTHORITY_KEY)?;
     files::write(directory, files::AUTHORITY, &bundle.authority_pem)?;

@@ -48,7 +48,12 @@ fn private_files_are_private_and_the_authoritys_key_stays() {
     }
     assert!(!second.join("ca-key.pem").exists());
     let refused = invite(&second, &name("gamma")).unwrap_err();
-    assert!(refused.to_string().contains("only the host where `understudy cluster init` ran"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("only the host where `understudy cluster init` ran"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -64,7 +69,10 @@ fn nothing_is_overwritten_unless_forced() {
     let bundle = invite(&first, &name("beta")).unwrap();
     assert!(matches!(join(&first, &bundle, false), Err(ClusterError::Exists { .. })));
     assert_eq!(join(&first, &bundle, true).unwrap().host, name("beta"));
-    assert!(!first.join("ca-key.pem").exists(), "an authority's key that signed nothing here must not stay");
+    assert!(
+        !first.join("ca-key.pem").exists(),
+        "an authority's key that signed nothing here must not stay"
+    );
 }
 
 #[test]
@@ -74,11 +82,26 @@ fn a_bundle_must_be_whole_and_fresh() {
     let into = second.path().join("id");
     let old: Vec<String> = bundle
         .lines()
-        .map(|line| if line.starts_with("use-before-unix:") { "use-before-unix: 1000".into() } else { line.to_owned() })
+        .map(|line| {
+            if line.starts_with("use-before-unix:") {
+                "use-before-unix: 1000".into()
+            } else {
+                line.to_owned()
+            }
+        })
         .collect();
-    assert!(matches!(join(&into, &old.join("\n"), false), Err(ClusterError::BundleTooOld { .. })));
-    assert!(matches!(join(&into, "hello", false), Err(ClusterError::NotABundle { .. })));
-    assert!(matches!(join(&into, &bundle[..bundle.len() - 80], false), Err(ClusterError::NotABundle { .. })));
+    assert!(matches!(
+        join(&into, &old.join("\n"), false),
+        Err(ClusterError::BundleTooOld { .. })
+    ));
+    assert!(matches!(
+        join(&into, "hello", false),
+        Err(ClusterError::NotABundle { .. })
+    ));
+    assert!(matches!(
+        join(&into, &bundle[..bundle.len() - 80], false),
+        Err(ClusterError::NotABundle { .. })
+    ));
     assert!(!into.exists(), "a refused bundle must leave nothing behind");
 }
 
@@ -105,8 +128,13 @@ fn an_exposed_key_is_refused_with_its_mend() {
 
 #[test]
 fn a_missing_identity_says_how_to_make_one() {
-    let error = Identity::load(Path::new("/nonexistent/identity")).unwrap_err().to_string();
-    assert!(error.contains("understudy cluster init") && error.contains("understudy cluster join"), "{error}");
+    let error = Identity::load(Path::new("/nonexistent/identity"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("understudy cluster init") && error.contains("understudy cluster join"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -35,20 +35,36 @@ pub(super) fn server_ports(address: &AddressConfig) -> Vec<u16> {
 fn proxy(table: &Table<'_>) -> Option<AddressConfig> {
     table.require("listen", "add listen = [\"127.0.0.1:7001\"]: where clients connect");
     let listen = table.list("listen", value::socket);
-    let server = table.required("server", "\"127.0.0.1:7101\" (where the local server listens)", value::socket);
+    let server = table.required(
+        "server",
+        "\"127.0.0.1:7101\" (where the local server listens)",
+        value::socket,
+    );
     let carry_idle = table.optional("carry_idle", value::flag).unwrap_or(false);
     not_of_this_mode(table, &["addresses", "interface"], "vip");
-    Some(AddressConfig::Proxy(ProxyConfig { carry_idle, ..ProxyConfig::new(listen, server?) }))
+    Some(AddressConfig::Proxy(ProxyConfig {
+        carry_idle,
+        ..ProxyConfig::new(listen, server?)
+    }))
 }
 
 fn vip(table: &Table<'_>, ports: &[u16]) -> Option<AddressConfig> {
-    table.require("addresses", "add addresses = [\"192.0.2.10/24\"]: what moves between the hosts");
+    table.require(
+        "addresses",
+        "add addresses = [\"192.0.2.10/24\"]: what moves between the hosts",
+    );
     let addresses = table.list("addresses", |value| {
-        value::text(value)?.parse::<VipAddress>().map_err(|error| Wrong::new(error.to_string()))
+        value::text(value)?
+            .parse::<VipAddress>()
+            .map_err(|error| Wrong::new(error.to_string()))
     });
     let interface = table.required("interface", "\"eth0\" (the interface to put them on)", value::text);
     not_of_this_mode(table, &["listen", "server", "carry_idle"], "proxy");
-    Some(AddressConfig::Vip(VipConfig { addresses, interface: interface?, ports: ports.to_vec() }))
+    Some(AddressConfig::Vip(VipConfig {
+        addresses,
+        interface: interface?,
+        ports: ports.to_vec(),
+    }))
 }
 
 /// Known keys in the wrong mode: a better answer than "unknown".
@@ -58,7 +74,9 @@ fn not_of_this_mode(table: &Table<'_>, keys: &[&'static str], other: &str) {
             // Read for its place only.
             let _ = table.optional(key, |_| Ok(()));
             let problem = table.problem(key, format!("`{key}` belongs to mode \"{other}\""));
-            table.notes().problem(problem.mend(format!("remove it, or set mode = \"{other}\"")));
+            table
+                .notes()
+                .problem(problem.mend(format!("remove it, or set mode = \"{other}\"")));
         }
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn check(parts: &Parts, notes: &Notes) {
 }
 
 fn numbered(parts: &Parts) -> impl Iterator<Item = (usize, &Service)> {
-    parts.services.iter().enumerate().filter_map(|(number, service)| Some((number, service.as_ref()?)))
+    parts
+        .services
+        .iter()
+        .enumerate()
+        .filter_map(|(number, service)| Some((number, service.as_ref()?)))
 }
 
 fn api(parts: &Parts, notes: &Notes) {
@@ -45,7 +49,10 @@ fn peers(parts: &Parts, notes: &Notes) {
     for (number, peer) in cluster.peers.iter().enumerate() {
         let place = |key: &str| notes.place(&format!("cluster.peer[{number}].{key}"));
         if parts.host.as_ref().is_some_and(|host| host.name == peer.name) {
-            let problem = Problem::new(place("name"), format!("{} is this host, and no peer of itself", peer.name));
+            let problem = Problem::new(
+                place("name"),
+                format!("{} is this host, and no peer of itself", peer.name),
+            );
             notes.problem(problem.mend("remove it: [[cluster.peer]] is for the other hosts"));
         }
         for (earlier, other) in cluster.peers.iter().enumerate().take(number) {
@@ -74,20 +81,31 @@ fn service_names(parts: &Parts, notes: &Notes) {
 
 /// Every address that this daemon would listen on: no two may clash, and no local server may be one of them.
 fn listeners(parts: &Parts, notes: &Notes) {
-    let mut taken: Vec<(String, String, SocketAddr)> =
-        vec![("api.listen".into(), "the API".into(), parts.api.listen)];
+    let mut taken: Vec<(String, String, SocketAddr)> = vec![("api.listen".into(), "the API".into(), parts.api.listen)];
     if let Some(cluster) = &parts.cluster {
-        claim(&mut taken, notes, ("cluster.listen".into(), "the cluster's listener".into(), cluster.listen));
+        claim(
+            &mut taken,
+            notes,
+            ("cluster.listen".into(), "the cluster's listener".into(), cluster.listen),
+        );
     }
     for (number, service) in numbered(parts) {
-        let AddressConfig::Proxy(proxy) = &service.address else { continue };
+        let AddressConfig::Proxy(proxy) = &service.address else {
+            continue;
+        };
         for (index, listen) in proxy.listen.iter().enumerate() {
             let path = format!("service[{number}].address.listen[{index}]");
-            claim(&mut taken, notes, (path, format!("the service {}", service.name), *listen));
+            claim(
+                &mut taken,
+                notes,
+                (path, format!("the service {}", service.name), *listen),
+            );
         }
     }
     for (number, service) in numbered(parts) {
-        let AddressConfig::Proxy(proxy) = &service.address else { continue };
+        let AddressConfig::Proxy(proxy) = &service.address else {
+            continue;
+        };
         if let Some((path, owner, _)) = taken.iter().find(|(_, _, address)| clash(*address, proxy.server)) {
             let place = notes.place(&format!("service[{number}].address.server"));
             let message = format!("{} can't be the local server: {owner} listens there", proxy.server);
@@ -113,7 +131,9 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
 fn virtual_addresses(parts: &Parts, notes: &Notes) {
     let mut seen: Vec<(std::net::IpAddr, String)> = Vec::new();
     for (number, service) in numbered(parts) {
-        let AddressConfig::Vip(vip) = &service.address else { continue };
+        let AddressConfig::Vip(vip) = &service.address else {
+            continue;
+        };
         for (index, address) in vip.addresses.iter().enumerate() {
             let path = format!("service[{number}].address.addresses[{index}]");
             if let Some((ip, earlier)) = seen.iter().find(|(ip, _)| *ip == address.ip) {
@@ -141,7 +161,11 @@ fn candidates(parts: &Parts, service: &Service, at: &str, notes: &Notes) {
         notes.problem(Problem::new(notes.place(&format!("{at}.candidates")), message).mend(mend));
     }
     let known = |host: &HostName| {
-        host == me || parts.cluster.as_ref().is_none_or(|cluster| cluster.peers.iter().any(|peer| peer.name == *host))
+        host == me
+            || parts
+                .cluster
+                .as_ref()
+                .is_none_or(|cluster| cluster.peers.iter().any(|peer| peer.name == *host))
     };
     for (index, host) in list.iter().enumerate() {
         if !known(host) {
@@ -172,7 +196,10 @@ fn timing(service: &Service, at: &str, notes: &Notes) {
     let below = |less: (&str, Duration), more: (&str, Duration), why: &str| {
         if less.1 >= more.1 {
             let path = |key: &str| notes.place(&format!("{at}.timing.{key}"));
-            let message = format!("`{}` ({:?}) must be shorter than `{}` ({:?}): {why}", less.0, less.1, more.0, more.1);
+            let message = format!(
+                "`{}` ({:?}) must be shorter than `{}` ({:?}): {why}",
+                less.0, less.1, more.0, more.1
+            );
             notes.problem(Problem::new(path(less.0), message).also(format!("`{}`", more.0), path(more.0)));
         }
     };
@@ -186,16 +213,28 @@ fn timing(service: &Service, at: &str, notes: &Notes) {
         ("silence", timing.silence),
         "the order to stay down is also the active host's sign of life",
     );
-    below(("release", timing.release), ("offer", timing.offer), "the offer would be forgotten before the release is repeated");
+    below(
+        ("release", timing.release),
+        ("offer", timing.offer),
+        "the offer would be forgotten before the release is repeated",
+    );
 }
 
 fn components(service: &Service, at: &str, notes: &Notes) {
     for (index, plugin) in service.plugins.iter().enumerate() {
-        let earlier = service.plugins.iter().take(index).position(|other| other.component == plugin.component);
+        let earlier = service
+            .plugins
+            .iter()
+            .take(index)
+            .position(|other| other.component == plugin.component);
         if let Some(earlier) = earlier {
             let place = |index: usize| notes.place(&format!("{at}.plugin[{index}].component"));
             let problem = Problem::new(place(index), format!("the plugin {} is here twice", plugin.name()));
-            notes.problem(problem.also("first", place(earlier)).mend("one target per plugin and service: remove one"));
+            notes.problem(
+                problem
+                    .also("first", place(earlier))
+                    .mend("one target per plugin and service: remove one"),
+            );
         }
     }
 }

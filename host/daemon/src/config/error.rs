@@ -23,7 +23,12 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(place: Option<Place>, message: impl Into<String>) -> Self {
-        Problem { place, message: message.into(), also: Vec::new(), mend: None }
+        Problem {
+            place,
+            message: message.into(),
+            also: Vec::new(),
+            mend: None,
+        }
     }
 
     pub(super) fn mend(mut self, mend: impl Into<String>) -> Self {
@@ -50,7 +55,9 @@ impl ConfigErrors {
     }
 
     fn position(&self, place: Place) -> String {
-        self.sources.get(place.file).map_or_else(String::new, |source| source.position(place))
+        self.sources
+            .get(place.file)
+            .map_or_else(String::new, |source| source.position(place))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
@@ -66,7 +73,10 @@ impl ConfigErrors {
         for (what, place) in &problem.also {
             writeln!(f, "      {what}: {}", self.position(*place))?;
         }
-        problem.mend.iter().try_for_each(|mend| writeln!(f, "      mend: {mend}"))
+        problem
+            .mend
+            .iter()
+            .try_for_each(|mend| writeln!(f, "      mend: {mend}"))
     }
 }
 

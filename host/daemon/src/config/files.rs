@@ -44,7 +44,11 @@ fn identity(parts: &Parts, notes: &Notes) {
         (Ok(identity), Some(host)) if identity.host != host.name => {
             let message = format!("the identity in {} is {}'s", cluster.identity.display(), identity.host);
             let mend = format!("set host.name = \"{}\", or join anew as {}", identity.host, host.name);
-            notes.problem(Problem::new(place, message).also("host.name", notes.place("host.name")).mend(mend));
+            notes.problem(
+                Problem::new(place, message)
+                    .also("host.name", notes.place("host.name"))
+                    .mend(mend),
+            );
         }
         (Ok(_), _) => {}
     }
@@ -59,12 +63,21 @@ fn plugin(parts: &Parts, plugin: &Plugin, at: &str, notes: &Notes) {
         }
     }
     for (name, file) in &plugin.secrets {
-        private_file(file, &format!("{at}.secrets.{name}.file"), "write the secret into it", notes);
+        private_file(
+            file,
+            &format!("{at}.secrets.{name}.file"),
+            "write the secret into it",
+            notes,
+        );
     }
     for (name, endpoint) in &plugin.endpoints {
-        let Endpoint::Tls { ca_file, client, .. } = endpoint else { continue };
+        let Endpoint::Tls { ca_file, client, .. } = endpoint else {
+            continue;
+        };
         let at = format!("{at}.endpoints.{name}");
-        ca_file.iter().for_each(|file| present(file, &format!("{at}.ca_file"), notes));
+        ca_file
+            .iter()
+            .for_each(|file| present(file, &format!("{at}.ca_file"), notes));
         if let Some((certificate, key)) = client {
             present(certificate, &format!("{at}.cert_file"), notes);
             private_file(key, &format!("{at}.key_file"), "write the key into it", notes);
@@ -86,16 +99,24 @@ fn component(path: &Path, pinned: Option<&str>, at: &str, notes: &Notes) {
             return;
         }
     };
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if let Some(pinned) = pinned.filter(|pinned| *pinned != found) {
-        let message = format!("{} is not the pinned component: it is sha256:{found}, not sha256:{pinned}", path.display());
+        let message = format!(
+            "{} is not the pinned component: it is sha256:{found}, not sha256:{pinned}",
+            path.display()
+        );
         let problem = Problem::new(notes.place(&format!("{at}.digest")), message);
         notes.problem(problem.mend("if you changed it yourself, write the new digest here"));
     }
 }
 
 fn interface(service: &Service, at: &str, notes: &Notes) {
-    let AddressConfig::Vip(vip) = &service.address else { return };
+    let AddressConfig::Vip(vip) = &service.address else {
+        return;
+    };
     if !Path::new("/sys/class/net").join(&vip.interface).exists() {
         let place = notes.place(&format!("{at}.address.interface"));
         let problem = Problem::new(place, format!("this machine has no interface {}", vip.interface));

@@ -54,10 +54,18 @@ pub struct Peer {
 
 /// Reads `[host]`.
 pub(super) fn host(table: &Table<'_>) -> Option<Host> {
-    let name = table.required("name", "\"alpha\" (a name of your choice, one per machine)", value::host);
+    let name = table.required(
+        "name",
+        "\"alpha\" (a name of your choice, one per machine)",
+        value::host,
+    );
     let host = Host {
-        state_dir: table.optional("state_dir", value::path).unwrap_or_else(|| STATE_DIR.into()),
-        plugin_dir: table.optional("plugin_dir", value::path).unwrap_or_else(|| PLUGIN_DIR.into()),
+        state_dir: table
+            .optional("state_dir", value::path)
+            .unwrap_or_else(|| STATE_DIR.into()),
+        plugin_dir: table
+            .optional("plugin_dir", value::path)
+            .unwrap_or_else(|| PLUGIN_DIR.into()),
         data_disks: table.list("data_disks", value::path),
         name: {
             table.finish();
@@ -70,7 +78,11 @@ pub(super) fn host(table: &Table<'_>) -> Option<Host> {
 /// Reads `[api]`; the defaults where there is none.
 pub(super) fn api(table: Option<Table<'_>>) -> Api {
     let Some(table) = table else {
-        return Api { listen: API_LISTEN, token_file: None, allowed_hosts: Vec::new() };
+        return Api {
+            listen: API_LISTEN,
+            token_file: None,
+            allowed_hosts: Vec::new(),
+        };
     };
     let api = Api {
         listen: table.optional("listen", value::socket).unwrap_or(API_LISTEN),
@@ -85,7 +97,9 @@ pub(super) fn api(table: Option<Table<'_>>) -> Api {
 pub(super) fn cluster(table: &Table<'_>) -> Cluster {
     let cluster = Cluster {
         listen: table.optional("listen", value::socket).unwrap_or(CLUSTER_LISTEN),
-        identity: table.optional("identity", value::path).unwrap_or_else(|| IDENTITY.into()),
+        identity: table
+            .optional("identity", value::path)
+            .unwrap_or_else(|| IDENTITY.into()),
         peers: table.tables("peer", 0).iter().filter_map(peer).collect(),
     };
     table.finish();
@@ -94,9 +108,16 @@ pub(super) fn cluster(table: &Table<'_>) -> Cluster {
 
 fn peer(table: &Table<'_>) -> Option<Peer> {
     let name = table.required("name", "\"beta\" (the `host.name` of that host)", value::host);
-    let address = table.required("address", "\"192.0.2.2:7421\" (where its `cluster.listen` is)", value::host_port);
+    let address = table.required(
+        "address",
+        "\"192.0.2.2:7421\" (where its `cluster.listen` is)",
+        value::host_port,
+    );
     table.finish();
-    Some(Peer { name: name?, address: address? })
+    Some(Peer {
+        name: name?,
+        address: address?,
+    })
 }
 
 const STATE_DIR: &str = "/var/lib/understudy";

@@ -46,7 +46,10 @@ impl Config {
             let trees = parse(&sources, &notes);
             // A tree with holes would only bring errors that nobody made; but a misspelt section may be the very reason.
             if notes.any() {
-                trees.iter().enumerate().for_each(|(file, tree)| misspelt_sections(tree, file, &notes));
+                trees
+                    .iter()
+                    .enumerate()
+                    .for_each(|(file, tree)| misspelt_sections(tree, file, &notes));
                 None
             } else {
                 Some(decode(&trees, &notes))
@@ -78,7 +81,12 @@ pub(super) enum Depth {
 impl Parts {
     fn whole(self) -> Option<Config> {
         let services = self.services.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Config { host: self.host?, api: self.api, cluster: self.cluster?, services })
+        Some(Config {
+            host: self.host?,
+            api: self.api,
+            cluster: self.cluster?,
+            services,
+        })
     }
 }
 
@@ -94,7 +102,10 @@ pub fn api_of(path: &Path) -> Option<Api> {
 fn read_all(path: &Path) -> Result<Vec<Source>, ConfigErrors> {
     let fail = |path: &Path, error: io::Error| {
         let problem = Problem::new(None, format!("can't read {}: {error}", path.display()));
-        ConfigErrors::new(Vec::new(), vec![problem.mend("say where the configuration is with --config FILE")])
+        ConfigErrors::new(
+            Vec::new(),
+            vec![problem.mend("say where the configuration is with --config FILE")],
+        )
     };
     let read = |path: PathBuf| match fs::read_to_string(&path) {
         Ok(text) => Ok(Source { path, text }),
@@ -127,8 +138,15 @@ fn parse<'a>(sources: &'a [Source], notes: &Notes) -> Vec<Spanned<DeTable<'a>>> 
         let (tree, errors) = DeTable::parse_recoverable(&source.text);
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            let place = Place { file, start: span.start, end: span.end };
-            notes.problem(Problem::new(Some(place), format!("not TOML: {}", error.message().trim())));
+            let place = Place {
+                file,
+                start: span.start,
+                end: span.end,
+            };
+            notes.problem(Problem::new(
+                Some(place),
+                format!("not TOML: {}", error.message().trim()),
+            ));
         }
         tree
     };
@@ -136,12 +154,20 @@ fn parse<'a>(sources: &'a [Source], notes: &Notes) -> Vec<Spanned<DeTable<'a>>> 
 }
 
 fn decode(trees: &[Spanned<DeTable<'_>>], notes: &Notes) -> Parts {
-    let mut parts = Parts { host: None, api: host::api(None), cluster: None, services: Vec::new() };
+    let mut parts = Parts {
+        host: None,
+        api: host::api(None),
+        cluster: None,
+        services: Vec::new(),
+    };
     for (file, tree) in trees.iter().enumerate() {
         let root = Table::root(tree, file, notes);
         if file == 0 {
             root.require("host", "add [host] with name = \"alpha\"");
-            root.require("cluster", "add [cluster]; its identity is made by `understudy cluster init`");
+            root.require(
+                "cluster",
+                "add [cluster]; its identity is made by `understudy cluster init`",
+            );
             parts.host = root.table("host").and_then(|table| host::host(&table));
             parts.api = host::api(root.table("api"));
             parts.cluster = root.table("cluster").map(|table| host::cluster(&table));
@@ -171,7 +197,8 @@ fn refuse_sections(root: &Table<'_>) {
         if root.has(section) {
             let _ = root.optional(section, |_| Ok(()));
             let problem = root.problem(section, format!("[{section}] can't stand in a file of conf.d"));
-            root.notes().problem(problem.mend("move it to understudy.toml; here may be [[service]] only"));
+            root.notes()
+                .problem(problem.mend("move it to understudy.toml; here may be [[service]] only"));
         }
     }
 }

@@ -62,7 +62,9 @@ impl Plugin {
 
     /// The component's name for people: the file's name without its ending.
     pub fn name(&self) -> String {
-        self.component.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+        self.component
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     }
 }
 
@@ -78,7 +80,11 @@ pub(super) fn plugins(service: &Table<'_>) -> Option<Vec<Plugin>> {
 }
 
 fn plugin(table: &Table<'_>) -> Option<Plugin> {
-    let component = table.required("component", "\"redis.wasm\" (in host.plugin_dir, or an absolute path)", value::text);
+    let component = table.required(
+        "component",
+        "\"redis.wasm\" (in host.plugin_dir, or an absolute path)",
+        value::text,
+    );
     let (endpoints, commands) = (table.named_tables("endpoints"), table.named_tables("commands"));
     let secrets = table.named_tables("secrets");
     let declared = |ask: &Ask| match ask {
@@ -96,14 +102,19 @@ fn plugin(table: &Table<'_>) -> Option<Plugin> {
         grants: grants.into_iter().collect(),
         disks: table.list("disks", value::path),
         attributes: table.named("attributes", value::text),
-        config: table.optional("config", object).unwrap_or_else(|| serde_json::json!({})),
+        config: table
+            .optional("config", object)
+            .unwrap_or_else(|| serde_json::json!({})),
         endpoints: named(endpoints, endpoint),
         commands: named(commands, command),
         secrets: named(secrets, secret),
         component: PathBuf::new(),
     };
     table.finish();
-    Some(Plugin { component: component?.into(), ..plugin })
+    Some(Plugin {
+        component: component?.into(),
+        ..plugin
+    })
 }
 
 fn names<'a>(tables: &'a [(String, Table<'_>)]) -> Vec<&'a str> {
@@ -121,7 +132,10 @@ fn undeclared(ask: &Ask) -> Wrong {
 }
 
 fn named<T>(tables: Vec<(String, Table<'_>)>, read: impl Fn(&Table<'_>) -> Option<T>) -> BTreeMap<String, T> {
-    tables.iter().filter_map(|(name, table)| Some((name.clone(), read(table)?))).collect()
+    tables
+        .iter()
+        .filter_map(|(name, table)| Some((name.clone(), read(table)?)))
+        .collect()
 }
 
 fn endpoint(table: &Table<'_>) -> Option<Endpoint> {
@@ -137,23 +151,40 @@ fn endpoint(table: &Table<'_>) -> Option<Endpoint> {
     let kinds = ["tcp", "unix", "tls"].iter().filter(|kind| table.has(kind)).count();
     let problem = |key, message: &str, mend: &str| table.notes().problem(table.problem(key, message).mend(mend));
     if kinds != 1 {
-        problem("", "an endpoint is one of `tcp`, `unix` and `tls`", "write one of them, like tcp = \"127.0.0.1:6379\"");
+        problem(
+            "",
+            "an endpoint is one of `tcp`, `unix` and `tls`",
+            "write one of them, like tcp = \"127.0.0.1:6379\"",
+        );
         return None;
     }
     if !table.has("tls") {
         for key in ["server_name", "ca_file", "cert_file", "key_file"] {
             if table.has(key) {
-                problem(key, &format!("`{key}` belongs to a `tls` endpoint"), "write tls = \"host:port\" instead, or remove it");
+                problem(
+                    key,
+                    &format!("`{key}` belongs to a `tls` endpoint"),
+                    "write tls = \"host:port\" instead, or remove it",
+                );
             }
         }
     }
     if let Some(address) = tls {
         if table.has("cert_file") != table.has("key_file") {
-            problem("cert_file", "`cert_file` and `key_file` belong together", "write both, or neither");
+            problem(
+                "cert_file",
+                "`cert_file` and `key_file` belong together",
+                "write both, or neither",
+            );
         }
         let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
         let server_name = server_name.unwrap_or_else(|| host.trim_matches(['[', ']']).to_owned());
-        return Some(Endpoint::Tls { address, server_name, ca_file, client: cert_file.zip(key_file) });
+        return Some(Endpoint::Tls {
+            address,
+            server_name,
+            ca_file,
+            client: cert_file.zip(key_file),
+        });
     }
     tcp.map(Endpoint::Tcp).or(unix.map(Endpoint::Unix))
 }
@@ -193,12 +224,16 @@ fn secret(table: &Table<'_>) -> Option<PathBuf> {
 }
 
 fn ask(value: &DeValue<'_>) -> Result<Ask, Wrong> {
-    value::text(value)?.parse().map_err(|error: understudy_runtime::BadAsk| Wrong::new(error.to_string()))
+    value::text(value)?
+        .parse()
+        .map_err(|error: understudy_runtime::BadAsk| Wrong::new(error.to_string()))
 }
 
 fn digest(value: &DeValue<'_>) -> Result<String, Wrong> {
     let text = value::text(value)?;
-    let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let hex = text
+        .strip_prefix("sha256:")
+        .filter(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
     match hex {
         Some(hex) => Ok(hex.to_ascii_lowercase()),
         None => Err(Wrong::new("this is no digest").mend("write \"sha256:\" and what `sha256sum FILE` prints")),

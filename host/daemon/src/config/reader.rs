@@ -63,7 +63,13 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     pub(super) fn root(map: &'a Spanned<DeTable<'a>>, file: usize, notes: &'a Notes) -> Self {
         let place = Place { file, start: 0, end: 0 };
-        Table { map: map.get_ref(), place, path: String::new(), notes, known: RefCell::default() }
+        Table {
+            map: map.get_ref(),
+            place,
+            path: String::new(),
+            notes,
+            known: RefCell::default(),
+        }
     }
 
     pub(super) fn notes(&self) -> &'a Notes {
@@ -81,11 +87,7 @@ impl<'a> Table<'a> {
     }
 
     /// A value that may be left out.
-    pub(super) fn optional<T>(
-        &self,
-        key: &'static str,
-        read: impl Fn(&DeValue<'a>) -> Result<T, Wrong>,
-    ) -> Option<T> {
+    pub(super) fn optional<T>(&self, key: &'static str, read: impl Fn(&DeValue<'a>) -> Result<T, Wrong>) -> Option<T> {
         self.known.borrow_mut().push(key);
         let value = self.map.get(key)?;
         self.read(&self.path_of(key), key, value, read)
@@ -103,13 +105,11 @@ impl<'a> Table<'a> {
     }
 
     /// A list; empty where it is left out. Every bad item is a problem of its own.
-    pub(super) fn list<T>(
-        &self,
-        key: &'static str,
-        read: impl Fn(&DeValue<'a>) -> Result<T, Wrong> + Copy,
-    ) -> Vec<T> {
+    pub(super) fn list<T>(&self, key: &'static str, read: impl Fn(&DeValue<'a>) -> Result<T, Wrong> + Copy) -> Vec<T> {
         self.known.borrow_mut().push(key);
-        let Some(value) = self.map.get(key) else { return Vec::new() };
+        let Some(value) = self.map.get(key) else {
+            return Vec::new();
+        };
         let path = self.path_of(key);
         self.notes.mark(&path, self.place_of(value));
         let Some(items) = value.get_ref().as_array() else {
@@ -129,10 +129,16 @@ impl<'a> Table<'a> {
     /// Tables written as `[[key]]`; `first` is the number of the first, for paths.
     pub(super) fn tables(&self, key: &'static str, first: usize) -> Vec<Table<'a>> {
         self.known.borrow_mut().push(key);
-        let Some(value) = self.map.get(key) else { return Vec::new() };
+        let Some(value) = self.map.get(key) else {
+            return Vec::new();
+        };
         let Some(items) = value.get_ref().as_array() else {
             let header = shown(&self.path_of(key));
-            self.wrong(key, value, Wrong::new(format!("this must be written as [[{header}]]: there may be several")));
+            self.wrong(
+                key,
+                value,
+                Wrong::new(format!("this must be written as [[{header}]]: there may be several")),
+            );
             return Vec::new();
         };
         let open = |(index, item)| self.open(format!("{}[{}]", self.path_of(key), first + index), key, item);
@@ -141,10 +147,15 @@ impl<'a> Table<'a> {
 
     /// A table whose keys are names of the operator's choice, each with a table.
     pub(super) fn named_tables(&self, key: &'static str) -> Vec<(String, Table<'a>)> {
-        let Some(names) = self.table(key) else { return Vec::new() };
+        let Some(names) = self.table(key) else {
+            return Vec::new();
+        };
         let open = |(name, value): (&'a Spanned<_>, &'a Spanned<_>)| {
             let name: &std::borrow::Cow<'a, str> = name.get_ref();
-            Some((name.to_string(), names.open(format!("{}.{name}", names.path), name, value)?))
+            Some((
+                name.to_string(),
+                names.open(format!("{}.{name}", names.path), name, value)?,
+            ))
         };
         names.map.iter().filter_map(open).collect()
     }
@@ -155,10 +166,15 @@ impl<'a> Table<'a> {
         key: &'static str,
         read: impl Fn(&DeValue<'a>) -> Result<T, Wrong> + Copy,
     ) -> BTreeMap<String, T> {
-        let Some(names) = self.table(key) else { return BTreeMap::new() };
+        let Some(names) = self.table(key) else {
+            return BTreeMap::new();
+        };
         let entry = |(name, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let name: &std::borrow::Cow<'a, str> = name.get_ref();
-            Some((name.to_string(), names.read(&format!("{}.{name}", names.path), name, value, read)?))
+            Some((
+                name.to_string(),
+                names.read(&format!("{}.{name}", names.path), name, value, read)?,
+            ))
         };
         names.map.iter().filter_map(entry).collect()
     }
@@ -179,12 +195,18 @@ impl<'a> Table<'a> {
                 continue;
             }
             let span = key.span();
-            let place = Place { file: self.place.file, start: span.start, end: span.end };
+            let place = Place {
+                file: self.place.file,
+                start: span.start,
+                end: span.end,
+            };
             let message = format!("unknown key `{}` in {}", key.get_ref(), self.title());
-            self.notes.problem(Problem::new(Some(place), message).mend(match nearest(key.get_ref(), &known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the keys here are {}", known.join(", ")),
-            }));
+            self.notes.problem(
+                Problem::new(Some(place), message).mend(match nearest(key.get_ref(), &known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the keys here are {}", known.join(", ")),
+                }),
+            );
         }
     }
 
@@ -196,14 +218,22 @@ impl<'a> Table<'a> {
         read: impl Fn(&DeValue<'a>) -> Result<T, Wrong>,
     ) -> Option<T> {
         self.notes.mark(path, self.place_of(value));
-        read(value.get_ref()).map_err(|wrong| self.wrong(key, value, wrong)).ok()
+        read(value.get_ref())
+            .map_err(|wrong| self.wrong(key, value, wrong))
+            .ok()
     }
 
     fn open(&self, path: String, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
         let place = self.place_of(value);
         self.notes.mark(&path, place);
         match value.get_ref().as_table() {
-            Some(map) => Some(Table { map, place, path, notes: self.notes, known: RefCell::default() }),
+            Some(map) => Some(Table {
+                map,
+                place,
+                path,
+                notes: self.notes,
+                known: RefCell::default(),
+            }),
             None => {
                 self.wrong(key, value, Wrong::kind("a table", value.get_ref()));
                 None
@@ -219,15 +249,27 @@ impl<'a> Table<'a> {
 
     fn place_of(&self, value: &Spanned<DeValue<'_>>) -> Place {
         let span = value.span();
-        Place { file: self.place.file, start: span.start, end: span.end }
+        Place {
+            file: self.place.file,
+            start: span.start,
+            end: span.end,
+        }
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     fn title(&self) -> String {
-        if self.path.is_empty() { "the file".to_owned() } else { format!("[{}]", shown(&self.path)) }
+        if self.path.is_empty() {
+            "the file".to_owned()
+        } else {
+            format!("[{}]", shown(&self.path))
+        }
     }
 }
 

@@ -56,12 +56,24 @@ pub struct Reboot {
 /// Reads one `[[service]]`; none when something that it can't be without is missing or wrong.
 pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Service> {
     let name = table.required("name", "\"redis\" (a name of your choice)", value::service);
-    let server_type = table.required("server_type", "\"redis\" (one that the plugin looks after)", value::text);
-    table.require("candidates", "add candidates = [\"alpha\", \"beta\"]: the hosts that can serve it, home first");
+    let server_type = table.required(
+        "server_type",
+        "\"redis\" (one that the plugin looks after)",
+        value::text,
+    );
+    table.require(
+        "candidates",
+        "add candidates = [\"alpha\", \"beta\"]: the hosts that can serve it, home first",
+    );
     let candidates = table.list("candidates", value::host);
     let ports = table.list("ports", value::port);
-    table.require("address", "add [service.address] with mode = \"proxy\" or mode = \"vip\"");
-    let address = table.table("address").and_then(|table| address::address(&table, &ports));
+    table.require(
+        "address",
+        "add [service.address] with mode = \"proxy\" or mode = \"vip\"",
+    );
+    let address = table
+        .table("address")
+        .and_then(|table| address::address(&table, &ports));
     let plugins = plugin::plugins(table);
     let (probe, on_unknown) = probe(table.table("probe"));
     let drain = drain(table.table("drain"));
@@ -82,12 +94,25 @@ pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Servic
         on_unknown,
         timing,
     };
-    let ports = if ports.is_empty() { address::server_ports(&address) } else { ports };
+    let ports = if ports.is_empty() {
+        address::server_ports(&address)
+    } else {
+        ports
+    };
     let reboot = match reboot {
         Some(reboot) => Some(reboot?),
         None => None,
     };
-    Some(Service { name, server_type: server_type?, plan, address, ports, plugins: plugins?, probe, reboot })
+    Some(Service {
+        name,
+        server_type: server_type?,
+        plan,
+        address,
+        ports,
+        plugins: plugins?,
+        probe,
+        reboot,
+    })
 }
 
 struct Drain {
@@ -97,7 +122,12 @@ struct Drain {
 }
 
 fn probe(table: Option<Table<'_>>) -> (Probe, OnUnknown) {
-    let mut probe = Probe { interval: INTERVAL, timeout: TIMEOUT, rise: RISE, fall: FALL };
+    let mut probe = Probe {
+        interval: INTERVAL,
+        timeout: TIMEOUT,
+        rise: RISE,
+        fall: FALL,
+    };
     let mut on_unknown = OnUnknown::Alert;
     if let Some(table) = table {
         probe.interval = table.optional("interval", value::duration).unwrap_or(INTERVAL);
@@ -119,7 +149,11 @@ fn drain(table: Option<Table<'_>>) -> Drain {
         on_request: DrainPolicy::Abort,
     };
     if let Some(table) = table {
-        let words = [("force", DrainPolicy::Force), ("abort", DrainPolicy::Abort), ("extend", DrainPolicy::Extend)];
+        let words = [
+            ("force", DrainPolicy::Force),
+            ("abort", DrainPolicy::Abort),
+            ("extend", DrainPolicy::Extend),
+        ];
         drain.deadline = table.optional("deadline", value::duration).unwrap_or(drain.deadline);
         drain.on_fault = table.optional("on_fault", word(&words)).unwrap_or(drain.on_fault);
         drain.on_request = table.optional("on_request", word(&words)).unwrap_or(drain.on_request);
@@ -130,11 +164,19 @@ fn drain(table: Option<Table<'_>>) -> Drain {
 
 fn giveback(table: Option<Table<'_>>) -> Giveback {
     let Some(table) = table else { return Giveback::Manual };
-    let auto = table.optional("policy", word(&[("manual", false), ("auto", true)])).unwrap_or(false);
+    let auto = table
+        .optional("policy", word(&[("manual", false), ("auto", true)]))
+        .unwrap_or(false);
     let delay = table.optional("delay", value::pause).unwrap_or(GIVEBACK_DELAY);
-    let attempts = table.optional("attempts", value::number(1, COUNTED)).unwrap_or(GIVEBACK_ATTEMPTS);
+    let attempts = table
+        .optional("attempts", value::number(1, COUNTED))
+        .unwrap_or(GIVEBACK_ATTEMPTS);
     table.finish();
-    if auto { Giveback::Auto { delay, attempts } } else { Giveback::Manual }
+    if auto {
+        Giveback::Auto { delay, attempts }
+    } else {
+        Giveback::Manual
+    }
 }
 
 fn reboot(table: &Table<'_>) -> Option<Reboot> {

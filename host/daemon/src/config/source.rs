@@ -20,7 +20,10 @@ pub(super) struct Place {
 
 impl Source {
     pub(super) fn new(path: &Path, text: &str) -> Self {
-        Source { path: path.into(), text: text.into() }
+        Source {
+            path: path.into(),
+            text: text.into(),
+        }
     }
 
     /// `file:line:column`, both counted from 1, the column in characters.
@@ -38,7 +41,11 @@ impl Source {
             first.chars().count().max(1)
         });
         // A tab stays a tab, so that the carets stand where the terminal puts the text.
-        let lead: String = line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let lead: String = line
+            .chars()
+            .take(column - 1)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
         let carets = "^".repeat(length.min(line.chars().count().saturating_sub(column - 1).max(1)));
         format!("{number:>5} | {line}\n      | {lead}{carets}")
     }

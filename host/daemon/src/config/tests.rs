@@ -1,7 +1,5 @@
 //! Golden texts: what an operator sees for each mistake. `good.toml` is the configuration that the mistakes are made in.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +10,8 @@ use understudy_runtime::Ask;
 use super::load::Depth;
 use super::source::Source;
 use super::*;
+
+mod machine;
 
 const GOOD: &str = include_str!("tests/good.toml");
 
@@ -34,15 +34,29 @@ fn the_good_configuration_is_read_whole() {
     let config = load(GOOD).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.host.name.as_str(), "alpha");
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:7420");
-    assert_eq!(config.cluster.peers, [Peer { name: HostName::new("beta").unwrap(), address: "192.0.2.2:7421".into() }]);
+    assert_eq!(
+        config.cluster.peers,
+        [Peer {
+            name: HostName::new("beta").unwrap(),
+            address: "192.0.2.2:7421".into()
+        }]
+    );
 
-    let [redis, web] = config.services.as_slice() else { panic!("{:?}", config.services) };
+    let [redis, web] = config.services.as_slice() else {
+        panic!("{:?}", config.services)
+    };
     assert_eq!(redis.plan.home().as_str(), "alpha");
     assert_eq!(redis.plan.me.as_str(), "alpha");
     assert_eq!(redis.plan.on_unknown, OnUnknown::TakeOver);
     assert_eq!(redis.plan.on_deadline_fault, DrainPolicy::Extend);
     assert_eq!(redis.plan.on_deadline_request, DrainPolicy::Abort);
-    assert_eq!(redis.plan.giveback, Giveback::Auto { delay: Duration::from_secs(60), attempts: 2 });
+    assert_eq!(
+        redis.plan.giveback,
+        Giveback::Auto {
+            delay: Duration::from_secs(60),
+            attempts: 2
+        }
+    );
     assert!(redis.plan.reboot && redis.reboot.as_ref().is_some_and(|reboot| !reboot.machine));
     let timing = Timing {
         drain: Duration::from_secs(45),
@@ -53,26 +67,54 @@ fn the_good_configuration_is_read_whole() {
     assert_eq!(redis.plan.timing, timing);
     assert_eq!(redis.ports, [7101]);
     assert!(matches!(&redis.address, AddressConfig::Proxy(proxy) if proxy.server.port() == 7101 && !proxy.carry_idle));
-    assert_eq!(redis.probe, Probe { interval: Duration::from_millis(500), timeout: Duration::from_secs(1), rise: 2, fall: 3 });
+    assert_eq!(
+        redis.probe,
+        Probe {
+            interval: Duration::from_millis(500),
+            timeout: Duration::from_secs(1),
+            rise: 2,
+            fall: 3
+        }
+    );
 
     let plugin = &redis.plugins[0];
     assert_eq!(plugin.name(), "redis");
-    assert_eq!(plugin.path_in(&config.host.plugin_dir), Path::new("/usr/lib/understudy/plugins/redis.wasm"));
+    assert_eq!(
+        plugin.path_in(&config.host.plugin_dir),
+        Path::new("/usr/lib/understudy/plugins/redis.wasm")
+    );
     assert!(plugin.grants.contains(&Ask::Endpoint("server".into())) && plugin.grants.contains(&Ask::System));
-    assert_eq!(plugin.config, serde_json::json!({ "max-lag-bytes": 10_000_000, "ratio": 0.5, "hosts": ["a", "b"] }));
+    assert_eq!(
+        plugin.config,
+        serde_json::json!({ "max-lag-bytes": 10_000_000, "ratio": 0.5, "hosts": ["a", "b"] })
+    );
     assert_eq!(plugin.endpoints["server"], Endpoint::Tcp("127.0.0.1:7101".into()));
     assert_eq!(
         plugin.endpoints["admin"],
-        Endpoint::Tls { address: "db.example:6380".into(), server_name: "db.example".into(), ca_file: None, client: None }
+        Endpoint::Tls {
+            address: "db.example:6380".into(),
+            server_name: "db.example".into(),
+            ca_file: None,
+            client: None
+        }
     );
-    assert!(plugin.commands["start"].changes, "a command is fenced unless it is said to be harmless");
+    assert!(
+        plugin.commands["start"].changes,
+        "a command is fenced unless it is said to be harmless"
+    );
     assert_eq!(plugin.commands["start"].timeout, Duration::from_secs(10));
     assert_eq!(plugin.secrets["password"], Path::new("/etc/understudy/redis.password"));
 
     assert!(matches!(&web.address, AddressConfig::Vip(vip) if vip.interface == "eth0" && vip.ports == [80, 443]));
     assert_eq!(web.plan.giveback, Giveback::Manual);
     let at_once = GOOD.replacen("policy = \"auto\"", "policy = \"auto\"\ndelay = \"0s\"", 1);
-    assert_eq!(load(&at_once).unwrap().services[0].plan.giveback, Giveback::Auto { delay: Duration::ZERO, attempts: 2 });
+    assert_eq!(
+        load(&at_once).unwrap().services[0].plan.giveback,
+        Giveback::Auto {
+            delay: Duration::ZERO,
+            attempts: 2
+        }
+    );
     assert_eq!(web.plan.timing, Timing::default());
 }
 
@@ -149,7 +191,10 @@ fn what_does_not_fit_together_names_both_places() {
 #[test]
 fn the_wrong_mode_is_not_an_unknown_key() {
     assert_eq!(
-        with("server = \"127.0.0.1:7101\"", "server = \"127.0.0.1:7101\"\ninterface = \"eth0\""),
+        with(
+            "server = \"127.0.0.1:7101\"",
+            "server = \"127.0.0.1:7101\"\ninterface = \"eth0\""
+        ),
         "u.toml:26:13: `interface` belongs to mode \"vip\"\n   \
            26 | interface = \"eth0\"\n      \
               |             ^^^^^^\n      \
@@ -161,15 +206,27 @@ fn the_wrong_mode_is_not_an_unknown_key() {
 #[test]
 fn a_grant_without_a_declaration_says_what_to_add() {
     let text = with("\"command:start\"", "\"command:restart\"");
-    assert!(text.contains("`grant`: command:restart is granted, and nothing of that name is declared"), "{text}");
-    assert!(text.contains("add [service.plugin.commands.restart] with argv"), "{text}");
+    assert!(
+        text.contains("`grant`: command:restart is granted, and nothing of that name is declared"),
+        "{text}"
+    );
+    assert!(
+        text.contains("add [service.plugin.commands.restart] with argv"),
+        "{text}"
+    );
     let text = with("\"command:start\"", "\"cmd:start\"");
-    assert!(text.contains("\"cmd:start\" is nothing a plugin can be granted: write `endpoint:NAME`"), "{text}");
+    assert!(
+        text.contains("\"cmd:start\" is nothing a plugin can be granted: write `endpoint:NAME`"),
+        "{text}"
+    );
 }
 
 #[test]
 fn candidates_are_known_hosts_and_this_host_is_one() {
-    let text = with("candidates = [\"alpha\", \"beta\"]", "candidates = [\"beta\", \"gamma\", \"beta\"]");
+    let text = with(
+        "candidates = [\"alpha\", \"beta\"]",
+        "candidates = [\"beta\", \"gamma\", \"beta\"]",
+    );
     for part in [
         "this host, alpha, is no candidate of redis",
         "gamma is neither this host nor a peer",
@@ -185,33 +242,113 @@ fn candidates_are_known_hosts_and_this_host_is_one() {
 #[test]
 fn each_mistake_has_its_message() {
     for (from, to, message) in [
-        ("listen = \"127.0.0.1:7420\"", "listen = \"192.0.2.1:7420\"", "without a token"),
-        ("name = \"beta\"", "name = \"alpha\"", "alpha is this host, and no peer of itself"),
-        ("address = \"192.0.2.2:7421\"", "address = \"192.0.2.2\"", "is no host with a port"),
-        ("state_dir = \"/var/lib/understudy\"", "state_dir = \"var\"", "is not an absolute path"),
-        ("timeout = \"1s\"", "timeout = \"2s\"", "make `timeout` at most `interval` times `fall`"),
-        ("timeout = \"1s\"", "timeout = \"0s\"", "this must be longer than nothing"),
+        (
+            "listen = \"127.0.0.1:7420\"",
+            "listen = \"192.0.2.1:7420\"",
+            "without a token",
+        ),
+        (
+            "name = \"beta\"",
+            "name = \"alpha\"",
+            "alpha is this host, and no peer of itself",
+        ),
+        (
+            "address = \"192.0.2.2:7421\"",
+            "address = \"192.0.2.2\"",
+            "is no host with a port",
+        ),
+        (
+            "state_dir = \"/var/lib/understudy\"",
+            "state_dir = \"var\"",
+            "is not an absolute path",
+        ),
+        (
+            "timeout = \"1s\"",
+            "timeout = \"2s\"",
+            "make `timeout` at most `interval` times `fall`",
+        ),
+        (
+            "timeout = \"1s\"",
+            "timeout = \"0s\"",
+            "this must be longer than nothing",
+        ),
         ("timeout = \"1s\"", "timeout = \"9000h\"", "is longer than a year"),
         ("rise = 2", "rise = 0", "this must be between 1 and 1000"),
-        ("rise = 2", "rise = \"2\"", "this must be a whole number, and it is a text"),
-        ("answer = \"12s\"", "answer = \"3s\"", "the holder would give up while the candidate still assesses"),
-        ("answer = \"12s\"", "drain = \"12s\"", "set `deadline` in [service.drain]"),
-        ("stay_down = \"1500ms\"", "stay-down = \"1s\"", "did you mean `stay_down`?"),
-        ("server = \"127.0.0.1:7101\"", "server = \"127.0.0.1:7001\"", "can't be the local server: the service redis listens there"),
-        ("addresses = [\"192.0.2.10/24\"]", "addresses = [\"192.0.2.10\"]", "is not an address with a prefix length"),
-        ("ports = [80, 443]", "", "every connection to these addresses would wait"),
+        (
+            "rise = 2",
+            "rise = \"2\"",
+            "this must be a whole number, and it is a text",
+        ),
+        (
+            "answer = \"12s\"",
+            "answer = \"3s\"",
+            "the holder would give up while the candidate still assesses",
+        ),
+        (
+            "answer = \"12s\"",
+            "drain = \"12s\"",
+            "set `deadline` in [service.drain]",
+        ),
+        (
+            "stay_down = \"1500ms\"",
+            "stay-down = \"1s\"",
+            "did you mean `stay_down`?",
+        ),
+        (
+            "server = \"127.0.0.1:7101\"",
+            "server = \"127.0.0.1:7001\"",
+            "can't be the local server: the service redis listens there",
+        ),
+        (
+            "addresses = [\"192.0.2.10/24\"]",
+            "addresses = [\"192.0.2.10\"]",
+            "is not an address with a prefix length",
+        ),
+        (
+            "ports = [80, 443]",
+            "",
+            "every connection to these addresses would wait",
+        ),
         ("mode = \"vip\"", "mode = \"vpi\"", "did you mean \"vip\"?"),
         ("component = \"redis.wasm\"", "", "[service.plugin] needs `component`"),
-        ("tcp = \"127.0.0.1:7101\"", "", "an endpoint is one of `tcp`, `unix` and `tls`"),
-        ("tcp = \"127.0.0.1:7101\"", "tcp = \"a:1\"\nca_file = \"/x\"", "`ca_file` belongs to a `tls` endpoint"),
-        ("tls = \"db.example:6380\"", "tls = \"db.example:6380\"\nkey_file = \"/k\"", "`cert_file` and `key_file` belong together"),
-        ("argv = [\"/usr/bin/redis-server\"", "argv = [\"redis-server\"", "begin with the program's absolute path"),
-        ("\"/etc/redis/x.conf\"]", "\"{file}\"]", "no parameter of that name is declared"),
+        (
+            "tcp = \"127.0.0.1:7101\"",
+            "",
+            "an endpoint is one of `tcp`, `unix` and `tls`",
+        ),
+        (
+            "tcp = \"127.0.0.1:7101\"",
+            "tcp = \"a:1\"\nca_file = \"/x\"",
+            "`ca_file` belongs to a `tls` endpoint",
+        ),
+        (
+            "tls = \"db.example:6380\"",
+            "tls = \"db.example:6380\"\nkey_file = \"/k\"",
+            "`cert_file` and `key_file` belong together",
+        ),
+        (
+            "argv = [\"/usr/bin/redis-server\"",
+            "argv = [\"redis-server\"",
+            "begin with the program's absolute path",
+        ),
+        (
+            "\"/etc/redis/x.conf\"]",
+            "\"{file}\"]",
+            "no parameter of that name is declared",
+        ),
         ("digest = \"sha256:", "digest = \"md5:", "this is no digest"),
         ("ratio = 0.5", "ratio = nan", "can't be given to a plugin"),
         ("[cluster]", "[clutser]", "did you mean `cluster`?"),
-        ("[[service]]\nname = \"web\"", "[[sevrice]]\nname = \"web\"", "did you mean `service`?"),
-        ("[[cluster.peer]]", "[cluster.peer]", "this must be written as [[cluster.peer]]"),
+        (
+            "[[service]]\nname = \"web\"",
+            "[[sevrice]]\nname = \"web\"",
+            "did you mean `service`?",
+        ),
+        (
+            "[[cluster.peer]]",
+            "[cluster.peer]",
+            "this must be written as [[cluster.peer]]",
+        ),
     ] {
         let text = with(from, to);
         assert!(text.contains(message), "{to:?} should say {message:?}:\n{text}");
@@ -235,7 +372,10 @@ fn further_files_add_services_and_nothing_else() {
                 mode = \"proxy\"\nlisten = [\"127.0.0.1:8001\"]\nserver = \"127.0.0.1:8101\"\n[[service.plugin]]\n\
                 component = \"nginx.wasm\"\n";
     let load = |second: &str| {
-        let sources = vec![Source::new(Path::new("u.toml"), GOOD), Source::new(Path::new("conf.d/web.toml"), second)];
+        let sources = vec![
+            Source::new(Path::new("u.toml"), GOOD),
+            Source::new(Path::new("conf.d/web.toml"), second),
+        ];
         Config::from_sources(sources, Depth::Text)
     };
     assert_eq!(
@@ -249,71 +389,8 @@ fn further_files_add_services_and_nothing_else() {
     );
     assert_eq!(load(&more.replace("\"web\"", "\"third\"")).unwrap().services.len(), 3);
     let text = load("[host]\nname = \"beta\"\n").unwrap_err().to_string();
-    assert!(text.contains("conf.d/web.toml:1:1: [host] can't stand in a file of conf.d"), "{text}");
-}
-
-#[test]
-fn files_are_read_from_the_folder_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("understudy.toml");
-    assert!(Config::load_text(&path).unwrap_err().to_string().contains("--config FILE"));
-    fs::write(&path, GOOD).unwrap();
-    assert_eq!(Config::load_text(&path).unwrap().services.len(), 2);
-    fs::create_dir(folder.path().join("conf.d")).unwrap();
-    fs::write(folder.path().join("conf.d/README"), "not TOML at all").unwrap();
-    for name in ["b", "a"] {
-        let text = GOOD[GOOD.find("[[service]]\nname = \"web\"").unwrap()..]
-            .replace("\"web\"", &format!("\"{name}\""))
-            .replace("192.0.2.10/24", if name == "a" { "192.0.2.11/24" } else { "192.0.2.12/24" });
-        fs::write(folder.path().join(format!("conf.d/{name}.toml")), text).unwrap();
-    }
-    let names: Vec<String> = Config::load_text(&path).unwrap().services.iter().map(|s| s.name.to_string()).collect();
-    assert_eq!(names, ["redis", "web", "a", "b"]);
-}
-
-#[test]
-fn what_the_machine_lacks_is_said_with_its_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("understudy.toml");
-    let secret = folder.path().join("password");
-    fs::write(&secret, "x").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
-    let text = GOOD.replace("/etc/understudy/redis.password", &secret.display().to_string());
-    let text = text.replace("/etc/understudy/identity", "/nonexistent/identity").replace("eth0", "nointerface0");
-    fs::write(&path, text.replace("/usr/bin/redis-server", "/nonexistent/redis-server")).unwrap();
-    let errors = Config::load(&path).unwrap_err().to_string();
-    for part in [
-        "understudy.toml:11:12: /nonexistent/identity/ca.pem is missing: make it with `understudy cluster init",
-        "the plugin /usr/lib/understudy/plugins/redis.wasm can't be read",
-        "/nonexistent/redis-server: No such file",
-        "password can be read by everybody",
-        "mend: chmod 600",
-        "this machine has no interface nointerface0",
-    ] {
-        assert!(errors.contains(part), "{part}:\n{errors}");
-    }
-}
-
-#[test]
-fn the_identity_must_be_this_hosts_and_the_component_the_pinned_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    crate::cluster::init(&at("id"), &HostName::new("beta").unwrap(), false).unwrap();
-    fs::write(at("redis.wasm"), "not the pinned one").unwrap();
-    let text = GOOD
-        .replace("/etc/understudy/identity", &at("id").display().to_string())
-        .replace("/usr/lib/understudy/plugins", &folder.path().display().to_string());
-    fs::write(at("understudy.toml"), text).unwrap();
-    let errors = Config::load(&at("understudy.toml")).unwrap_err().to_string();
-    assert!(errors.contains("is beta's") && errors.contains("set host.name = \"beta\", or join anew as alpha"), "{errors}");
-    assert!(errors.contains("redis.wasm is not the pinned component: it is sha256:"), "{errors}");
-}
-
-#[test]
-fn programs_that_only_ask_find_the_api_in_a_file_with_errors() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("understudy.toml");
-    fs::write(&path, "[api]\nlisten = \"127.0.0.1:9999\"\n[host]\nname = 3\n").unwrap();
-    assert_eq!(api_of(&path).unwrap().listen.port(), 9999);
-    assert!(api_of(&folder.path().join("none")).is_none());
+    assert!(
+        text.contains("conf.d/web.toml:1:1: [host] can't stand in a file of conf.d"),
+        "{text}"
+    );
 }

@@ -9,7 +9,10 @@ use super::value;
 
 /// The timers' lengths: the defaults, and what the operator sets.
 pub(super) fn timing(table: Option<Table<'_>>, drain: Duration) -> Timing {
-    let mut timing = Timing { drain, ..Timing::default() };
+    let mut timing = Timing {
+        drain,
+        ..Timing::default()
+    };
     let Some(table) = table else { return timing };
     for (key, field) in FIELDS {
         if let Some(duration) = table.optional(key, value::duration) {

@@ -18,7 +18,10 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Wrong { message: message.into(), mend: None }
+        Wrong {
+            message: message.into(),
+            mend: None,
+        }
     }
 
     pub(super) fn mend(mut self, mend: impl Into<String>) -> Self {
@@ -84,7 +87,9 @@ pub(super) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&DeValue<'_>
 /// A whole number between two bounds.
 pub(super) fn number(least: u32, most: u32) -> impl Fn(&DeValue<'_>) -> Result<u32, Wrong> + Copy {
     move |value| {
-        let DeValue::Integer(integer) = value else { return Err(Wrong::kind("a whole number", value)) };
+        let DeValue::Integer(integer) = value else {
+            return Err(Wrong::kind("a whole number", value));
+        };
         let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
         number
             .filter(|number| (least..=most).contains(number))
@@ -108,7 +113,9 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
 
 /// As [`duration`], or `0s`.
 pub(super) fn pause(value: &DeValue<'_>) -> Result<Duration, Wrong> {
-    let Some(text) = value.as_str() else { return Err(Wrong::kind("a length of time in quotes", value).mend(TIME_HOW)) };
+    let Some(text) = value.as_str() else {
+        return Err(Wrong::kind("a length of time in quotes", value).mend(TIME_HOW));
+    };
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit_ms: Option<u64> = match &text[digits.len()..] {
         "ms" => Some(1),
@@ -117,7 +124,11 @@ pub(super) fn pause(value: &DeValue<'_>) -> Result<Duration, Wrong> {
         "h" => Some(3_600_000),
         _ => None,
     };
-    let milliseconds = digits.parse::<u64>().ok().zip(unit_ms).and_then(|(number, unit)| number.checked_mul(unit));
+    let milliseconds = digits
+        .parse::<u64>()
+        .ok()
+        .zip(unit_ms)
+        .and_then(|(number, unit)| number.checked_mul(unit));
     match milliseconds {
         None => Err(Wrong::new(format!("{text:?} is no length of time")).mend(TIME_HOW)),
         Some(ms) if ms > YEAR_MS => Err(Wrong::new(format!("{text:?} is longer than a year")).mend(TIME_HOW)),
@@ -131,8 +142,10 @@ pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     if path.is_absolute() {
         return Ok(path);
     }
-    Err(Wrong::new(format!("{:?} is not an absolute path", path.display().to_string()))
-        .mend("the daemon may be started anywhere: begin the path with /"))
+    Err(
+        Wrong::new(format!("{:?} is not an absolute path", path.display().to_string()))
+            .mend("the daemon may be started anywhere: begin the path with /"),
+    )
 }
 
 /// An address and a port to listen on or connect to.
@@ -165,8 +178,13 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Result<String, Wrong> {
 /// A program and its arguments, the program with its absolute path.
 pub(super) fn argv(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     let how = "write argv = [\"/usr/bin/systemctl\", \"start\", \"redis\"]; there is no shell";
-    let Some(items) = value.as_array() else { return Err(Wrong::kind("a list of texts", value).mend(how)) };
-    let argv: Option<Vec<String>> = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
+    let Some(items) = value.as_array() else {
+        return Err(Wrong::kind("a list of texts", value).mend(how));
+    };
+    let argv: Option<Vec<String>> = items
+        .iter()
+        .map(|item| item.get_ref().as_str().map(str::to_owned))
+        .collect();
     match argv {
         None => Err(Wrong::new("every argument must be a text in quotes").mend(how)),
         Some(argv) if !argv.first().is_some_and(|program| program.starts_with('/')) => {
@@ -193,7 +211,10 @@ pub(super) fn json(value: &DeValue<'_>) -> Result<serde_json::Value, Wrong> {
             .and_then(serde_json::Number::from_f64)
             .map(Value::Number)
             .ok_or_else(|| Wrong::new(format!("{} can't be given to a plugin", float.as_str())))?,
-        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?,
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| json(item.get_ref()))
+            .collect::<Result<_, _>>()?,
         DeValue::Table(table) => table
             .iter()
             .map(|(key, value)| Ok((key.get_ref().to_string(), json(value.get_ref())?)))
@@ -204,7 +225,11 @@ pub(super) fn json(value: &DeValue<'_>) -> Result<serde_json::Value, Wrong> {
 
 /// Words in quotes, with commas.
 pub(super) fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("\"{word}\""))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 const TIME_HOW: &str = "write a number with a unit: \"500ms\", \"10s\", \"2m\" or \"1h\"";

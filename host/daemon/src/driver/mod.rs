@@ -58,7 +58,13 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(machine: Machine, effector: Effector) -> Self {
-        Service { machine, effector, unstored: Vec::new(), stalled_until: None, orders: PendingOrders::default() }
+        Service {
+            machine,
+            effector,
+            unstored: Vec::new(),
+            stalled_until: None,
+            orders: PendingOrders::default(),
+        }
     }
 }
 
@@ -137,7 +143,12 @@ impl Driver {
     async fn receive(&mut self, host: HostName, frame: Frame) {
         match frame {
             Frame::Protocol { service, envelope } => self.receive_message(host, service, envelope).await,
-            Frame::CompilationPage { service, round, page, requests } => {
+            Frame::CompilationPage {
+                service,
+                round,
+                page,
+                requests,
+            } => {
                 debug!(%host, %service, %round, page, requests = requests.len(), "a page of a compilation");
                 if let Some(known) = self.services.get(&service) {
                     known.effector.keep_page(host, round, requests).await;
@@ -162,7 +173,10 @@ impl Driver {
 
     /// A peer shows this host's history beside its own: it gets what it may have missed.
     async fn tell_history(&self, host: &HostName) {
-        let filter = JournalFilter { order: Order::NewestFirst, ..JournalFilter::default() };
+        let filter = JournalFilter {
+            order: Order::NewestFirst,
+            ..JournalFilter::default()
+        };
         match self.store.journal(&filter, HISTORY_LINES).await {
             Ok(mut lines) => {
                 lines.reverse();
@@ -181,10 +195,18 @@ impl Driver {
 
     async fn time_reached(&mut self) {
         let now = self.clock.now();
-        let due: Vec<_> =
-            self.services.iter().filter(|(_, s)| s.due().is_some_and(|at| at <= now)).map(|(n, _)| n.clone()).collect();
+        let due: Vec<_> = self
+            .services
+            .iter()
+            .filter(|(_, s)| s.due().is_some_and(|at| at <= now))
+            .map(|(n, _)| n.clone())
+            .collect();
         for service in due {
-            let unstored = self.services.get_mut(&service).map(Service::take_unstored).unwrap_or_default();
+            let unstored = self
+                .services
+                .get_mut(&service)
+                .map(Service::take_unstored)
+                .unwrap_or_default();
             for event in unstored {
                 self.turn(&service, event).await;
             }
@@ -195,7 +217,9 @@ impl Driver {
     /// One turn of one machine: decide, store, adopt, act.
     async fn turn(&mut self, name: &ServiceName, event: Event) {
         let now = self.clock.now();
-        let Some(service) = self.services.get_mut(name) else { return };
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
         let output = service.machine.handle(now, &event);
         if let Some(why) = output.ignored() {
             debug!(service = %name, event = event.name(), role = %service.machine.role(), why, "without effect");
@@ -229,11 +253,19 @@ impl Driver {
     }
 
     fn act(&mut self, name: &ServiceName, action: Action) {
-        let Some(service) = self.services.get_mut(name) else { return };
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
         match action {
             Action::Send { to, message } => {
                 let envelope = service.machine.envelope(message);
-                if !self.peers.send(&to, Frame::Protocol { service: name.clone(), envelope }) {
+                if !self.peers.send(
+                    &to,
+                    Frame::Protocol {
+                        service: name.clone(),
+                        envelope,
+                    },
+                ) {
                     debug!(service = %name, %to, "not connected: a message was not sent");
                 }
             }
@@ -247,7 +279,10 @@ impl Driver {
 
     fn publish(&self) {
         let now = self.clock.now();
-        let views = self.services.values().map(|service| (service.machine.view(now), service.effector.context().clone()));
+        let views = self
+            .services
+            .values()
+            .map(|service| (service.machine.view(now), service.effector.context().clone()));
         self.publisher.publish(&self.peers, views.collect());
     }
 }
@@ -271,7 +306,12 @@ impl Service {
         self.stalled_until = Some(now + STORE_RETRY);
         match event {
             Event::Ordered(order) => {
-                self.orders.answer(&order, Err(Refusal::StoreFailing { error: error.to_owned() }));
+                self.orders.answer(
+                    &order,
+                    Err(Refusal::StoreFailing {
+                        error: error.to_owned(),
+                    }),
+                );
             }
             Event::Received(_) | Event::TimeReached => {}
             Event::Started { .. }

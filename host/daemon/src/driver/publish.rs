@@ -78,14 +78,20 @@ impl Publisher {
 
     /// The lines a peer has told, oldest first.
     pub(crate) fn peer_lines(&self, host: &HostName) -> Vec<wire::JournalLine> {
-        lock(&self.kept).peer_lines.get(host).map(|lines| lines.iter().cloned().collect()).unwrap_or_default()
+        lock(&self.kept)
+            .peer_lines
+            .get(host)
+            .map(|lines| lines.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Every peer's lines about a round.
     pub(crate) fn peer_lines_of_round(&self, round: &str) -> Vec<wire::JournalLine> {
         let kept = lock(&self.kept);
         let all = kept.peer_lines.values().flatten();
-        all.filter(|line| line.round.as_deref() == Some(round)).cloned().collect()
+        all.filter(|line| line.round.as_deref() == Some(round))
+            .cloned()
+            .collect()
     }
 
     /// Why a round was opened, where it was seen since the daemon started.
@@ -163,7 +169,10 @@ impl Publisher {
     /// Puts the view together: this host first, then every peer as it last said.
     pub(super) fn publish(&self, peers: &Peers, services: Vec<(ServiceView, Arc<Context>)>) {
         let now = wall_ms();
-        let shown: Vec<_> = services.iter().filter_map(|(view, context)| self.service(view, context)).collect();
+        let shown: Vec<_> = services
+            .iter()
+            .filter_map(|(view, context)| self.service(view, context))
+            .collect();
         let mine = self.my_view(shown, now);
         if let Ok(json) = serde_json::to_value(&mine) {
             for host in peers.connected() {
@@ -176,7 +185,9 @@ impl Publisher {
     }
 
     fn my_view(&self, services: Vec<wire::ServiceView>, now: i64) -> wire::HostView {
-        let trouble = self.store_trouble().map(|error| format!("the store can't be written: {error}"));
+        let trouble = self
+            .store_trouble()
+            .map(|error| format!("the store can't be written: {error}"));
         wire::HostView {
             host: self.me.to_string(),
             me: true,
@@ -216,13 +227,19 @@ impl Publisher {
     fn peer_hosts(&self, peers: &Peers, services: &[(ServiceView, Arc<Context>)]) -> Vec<wire::HostView> {
         let connected = peers.connected();
         let troubles = peers.troubles();
-        let mut names: Vec<_> = services.iter().flat_map(|(view, _)| view.peers.iter().map(|p| p.host.clone())).collect();
+        let mut names: Vec<_> = services
+            .iter()
+            .flat_map(|(view, _)| view.peers.iter().map(|p| p.host.clone()))
+            .collect();
         names.sort();
         names.dedup();
         let kept = lock(&self.kept);
         let host = |name: HostName| {
             let mut view = match kept.peer_views.get(&name) {
-                Some((view, seen_at)) => wire::HostView { seen_at_ms: Some(shown::millis(*seen_at)), ..view.clone() },
+                Some((view, seen_at)) => wire::HostView {
+                    seen_at_ms: Some(shown::millis(*seen_at)),
+                    ..view.clone()
+                },
                 None => shown::unknown_host(&name),
             };
             view.me = false;

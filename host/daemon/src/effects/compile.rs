@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use tokio::sync::mpsc;
 use understudy_protocol::{CompilationSeal, HostName, RequestState, RequestStatus, RoundId};
 
+use super::Context;
 use super::context::lock;
 use super::steps::CALL;
-use super::Context;
 use crate::driver::wall_ms;
 use crate::peers::Frame;
 
@@ -21,7 +21,9 @@ const PAGES: usize = 4;
 impl Context {
     pub(super) async fn begin_compilation(&self, round: RoundId, to: Option<&HostName>) -> Result<(), String> {
         let parts = &self.parts;
-        let begun = parts.store.begin_compilation(&parts.service, round, &parts.me, to, wall_ms());
+        let begun = parts
+            .store
+            .begin_compilation(&parts.service, round, &parts.me, to, wall_ms());
         begun.await.map_err(|error| error.to_string())?;
         *lock(&self.listed) = Some((round, HashMap::new()));
         Ok(())
@@ -53,7 +55,9 @@ impl Context {
                 .values_mut()
                 .filter(|request| is_under_way(request))
                 .map(|request| {
-                    request.attributes.push(("state-before".to_owned(), state_word(request.state).to_owned()));
+                    request
+                        .attributes
+                        .push(("state-before".to_owned(), state_word(request.state).to_owned()));
                     request.state = RequestState::Cut;
                     request.clone()
                 })
@@ -61,11 +65,20 @@ impl Context {
             _ => Vec::new(),
         };
         self.put_and_send(round, to, cut).await?;
-        self.parts.store.seal_compilation(round, wall_ms()).await.map_err(|error| error.to_string())
+        self.parts
+            .store
+            .seal_compilation(round, wall_ms())
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// The server is stopped: what an earlier round compiled goes into this one.
-    pub(super) async fn reseal(&self, round: RoundId, to: Option<&HostName>, kept: RoundId) -> Result<CompilationSeal, String> {
+    pub(super) async fn reseal(
+        &self,
+        round: RoundId,
+        to: Option<&HostName>,
+        kept: RoundId,
+    ) -> Result<CompilationSeal, String> {
         let store = &self.parts.store;
         self.begin_compilation(round, to).await?;
         let text = |error: understudy_store::StoreError| error.to_string();
@@ -85,7 +98,11 @@ impl Context {
             self.send_pages(round, to, page).await?;
         }
         // An empty compilation is one empty page: the second must know of it.
-        if sent { Ok(()) } else { self.send_pages(round, to, Vec::new()).await }
+        if sent {
+            Ok(())
+        } else {
+            self.send_pages(round, to, Vec::new()).await
+        }
     }
 
     async fn list_requests(&self) -> Result<HashMap<String, RequestStatus>, String> {
@@ -103,9 +120,18 @@ impl Context {
         called.map(|()| all).map_err(|failure| failure.to_string())
     }
 
-    async fn put_and_send(&self, round: RoundId, to: Option<&HostName>, page: Vec<RequestStatus>) -> Result<(), String> {
+    async fn put_and_send(
+        &self,
+        round: RoundId,
+        to: Option<&HostName>,
+        page: Vec<RequestStatus>,
+    ) -> Result<(), String> {
         if !page.is_empty() {
-            self.parts.store.put_requests(round, &page).await.map_err(|error| error.to_string())?;
+            self.parts
+                .store
+                .put_requests(round, &page)
+                .await
+                .map_err(|error| error.to_string())?;
         }
         match to {
             // A page that is lost here is sent again before the seal can be confirmed.

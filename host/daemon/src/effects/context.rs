@@ -59,7 +59,16 @@ impl Context {
     pub(crate) fn new(parts: Parts, saved: Option<SavedState>, stance: watch::Receiver<Stance>) -> Self {
         let (successor, deadline, saved) = (Mutex::default(), Mutex::default(), Mutex::new(saved));
         let seen = Mutex::new(parts.probes.iter().map(|(plugin, _)| Seen::nothing(plugin)).collect());
-        Context { parts, stance, seen, listed: Mutex::new(None), told: Mutex::new(None), successor, deadline, saved }
+        Context {
+            parts,
+            stance,
+            seen,
+            listed: Mutex::new(None),
+            told: Mutex::new(None),
+            successor,
+            deadline,
+            saved,
+        }
     }
 
     pub(crate) fn raise_fence(&self, term: Term) {
@@ -81,7 +90,8 @@ impl Context {
             call.attributes.push(("active-host".to_owned(), active.to_string()));
         }
         if let Some(successor) = lock(&self.successor).as_ref() {
-            call.attributes.push(("successor-host".to_owned(), successor.to_string()));
+            call.attributes
+                .push(("successor-host".to_owned(), successor.to_string()));
         }
         if let Some(deadline) = *lock(&self.deadline) {
             let left = deadline.saturating_duration_since(Instant::now()).as_millis();
@@ -107,7 +117,11 @@ impl Context {
             return;
         }
         let name = &self.parts.drain.0.description().name;
-        let stored = self.parts.store.put_plugin_state(&self.parts.service, name, &to_bytes(&state)).await;
+        let stored = self
+            .parts
+            .store
+            .put_plugin_state(&self.parts.service, name, &to_bytes(&state))
+            .await;
         if let Err(error) = stored {
             tracing::warn!(service = %self.parts.service, %error, "what the plugin wants kept is not on disk");
         }
@@ -116,11 +130,20 @@ impl Context {
 
     pub(crate) async fn report(&self, event: Event) {
         // The driver ends only with the daemon.
-        let _ = self.parts.inputs.send(Input::Service(self.parts.service.clone(), event)).await;
+        let _ = self
+            .parts
+            .inputs
+            .send(Input::Service(self.parts.service.clone(), event))
+            .await;
     }
 
     pub(crate) async fn progress(&self, work: &Work, remaining: Option<u64>, blocker: Option<String>) {
-        self.report(Event::Progressed { work: work.clone(), remaining, blocker }).await;
+        self.report(Event::Progressed {
+            work: work.clone(),
+            remaining,
+            blocker,
+        })
+        .await;
     }
 }
 
@@ -149,5 +172,8 @@ fn to_bytes(state: &SavedState) -> Vec<u8> {
 
 fn from_bytes(bytes: &[u8]) -> Option<SavedState> {
     let (format, data) = bytes.split_first_chunk()?;
-    Some(SavedState { format: u32::from_be_bytes(*format), data: data.to_vec() })
+    Some(SavedState {
+        format: u32::from_be_bytes(*format),
+        data: data.to_vec(),
+    })
 }

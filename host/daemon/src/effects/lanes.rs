@@ -37,7 +37,13 @@ struct Lanes {
 
 pub(super) async fn run(context: Arc<Context>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let (tasks, queue) = (JoinSet::new(), VecDeque::new());
-    let mut lanes = Lanes { context, tasks, server: None, queue, aside: Vec::new() };
+    let mut lanes = Lanes {
+        context,
+        tasks,
+        server: None,
+        queue,
+        aside: Vec::new(),
+    };
     loop {
         tokio::select! {
             command = commands.recv() => match command {
@@ -81,7 +87,10 @@ fn changes_server(work: &Work) -> bool {
 
 /// Whether the work ends when the machine abandons what is under way; what was handed over must still be resolved.
 fn is_abandoned(work: &Work) -> bool {
-    !matches!(work, Work::ResolveRequests { .. } | Work::StoreCompilation { .. } | Work::Observe)
+    !matches!(
+        work,
+        Work::ResolveRequests { .. } | Work::StoreCompilation { .. } | Work::Observe
+    )
 }
 
 impl Lanes {
@@ -107,7 +116,10 @@ impl Lanes {
     /// Coming back as a standby may take for ever: whatever else is wanted goes first, and the machine asks again.
     fn give_way(&mut self) {
         self.queue.retain(|work| !matches!(work, Work::StandBy { .. }));
-        if let Some(running) = self.server.take_if(|running| matches!(running.work, Work::StandBy { .. })) {
+        if let Some(running) = self
+            .server
+            .take_if(|running| matches!(running.work, Work::StandBy { .. }))
+        {
             debug!(service = %self.context.parts.service, "standing by gives way to other work");
             running.handle.abort();
         }

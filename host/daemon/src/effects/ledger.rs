@@ -14,8 +14,16 @@ use super::Context;
 use crate::driver::wall_ms;
 
 pub(super) enum Job {
-    Page { first: HostName, round: RoundId, requests: Vec<RequestStatus> },
-    Seal { round: RoundId, seal: CompilationSeal, from: HostName },
+    Page {
+        first: HostName,
+        round: RoundId,
+        requests: Vec<RequestStatus>,
+    },
+    Seal {
+        round: RoundId,
+        seal: CompilationSeal,
+        from: HostName,
+    },
 }
 
 pub(super) async fn run(context: Arc<Context>, mut jobs: mpsc::Receiver<Job>) {
@@ -41,16 +49,27 @@ pub(super) async fn run(context: Arc<Context>, mut jobs: mpsc::Receiver<Job>) {
 
 async fn keep(context: &Context, first: &HostName, round: RoundId, page: &[RequestStatus]) -> Result<(), StoreError> {
     let parts = &context.parts;
-    parts.store.begin_compilation(&parts.service, round, first, Some(&parts.me), wall_ms()).await?;
+    parts
+        .store
+        .begin_compilation(&parts.service, round, first, Some(&parts.me), wall_ms())
+        .await?;
     parts.store.put_requests(round, page).await
 }
 
 async fn prove(context: &Context, round: RoundId, seal: CompilationSeal, first: &HostName) -> Result<(), String> {
     let text = |error: StoreError| error.to_string();
     keep(context, first, round, &[]).await.map_err(text)?;
-    let mine = context.parts.store.seal_compilation(round, wall_ms()).await.map_err(text)?;
+    let mine = context
+        .parts
+        .store
+        .seal_compilation(round, wall_ms())
+        .await
+        .map_err(text)?;
     if mine == seal {
         return Ok(());
     }
-    Err(format!("{} requests with digest {} are here, {} with {} were announced", mine.count, mine.digest, seal.count, seal.digest))
+    Err(format!(
+        "{} requests with digest {} are here, {} with {} were announced",
+        mine.count, mine.digest, seal.count, seal.digest
+    ))
 }

@@ -26,8 +26,8 @@ use tokio::sync::{mpsc, watch};
 use understudy_protocol::{CompilationSeal, HostName, RequestStatus, RoleName, RoundId, ServiceView, Term, Work};
 use understudy_runtime::Expectation;
 
-pub(crate) use context::{Context, Parts, lock};
 use context::saved_state;
+pub(crate) use context::{Context, Parts, lock};
 pub(crate) use reboot::RebootCommand;
 
 /// Pages of a peer's compilation that wait to be written: enough to keep the disk busy, few enough to push back.
@@ -57,15 +57,23 @@ impl Effector {
     /// Starts the tasks that carry out this service's work.
     pub(crate) async fn start(parts: Parts) -> Effector {
         let saved = saved_state(&parts.store, &parts.service, &parts.drain.0).await;
-        let (stance, following) =
-            watch::channel(Stance { expected: None, term: Term::NONE, active: None });
+        let (stance, following) = watch::channel(Stance {
+            expected: None,
+            term: Term::NONE,
+            active: None,
+        });
         let context = Arc::new(Context::new(parts, saved, following));
         let (lanes, commands) = mpsc::unbounded_channel();
         let (ledger, jobs) = mpsc::channel(PAGES_WAITING);
         tokio::spawn(lanes::run(context.clone(), commands));
         tokio::spawn(ledger::run(context.clone(), jobs));
         crate::probes::start(&context);
-        Effector { lanes, ledger, stance, context }
+        Effector {
+            lanes,
+            ledger,
+            stance,
+            context,
+        }
     }
 
     /// Begins a piece of work; one that is under way already goes on.

@@ -8,8 +8,8 @@ use understudy_protocol::{
 };
 use understudy_runtime::{Assessment, Manner, RequestPages, Status, Step};
 
-use super::steps::{CALL, StepName, may_pass, pause};
 use super::Context;
+use super::steps::{CALL, StepName, may_pass, pause};
 use crate::driver::wall_ms;
 
 /// How often the compilation is brought up to date while the server settles.
@@ -21,7 +21,11 @@ const PAGES: usize = 2;
 
 /// Does the work. Must be safe to drop at any await.
 pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
-    context.must_end(if let Work::Settle { deadline, .. } = work { Some(*deadline) } else { None });
+    context.must_end(if let Work::Settle { deadline, .. } = work {
+        Some(*deadline)
+    } else {
+        None
+    });
     let done = match work {
         Work::Diagnose { fault, .. } => return Finish::Diagnosed(crate::probes::diagnose(context, fault).await),
         Work::Assess { cause, .. } => return assess(context, cause).await,
@@ -32,7 +36,9 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         Work::ResendCompilation { round, to } => context.resend(*round, to).await,
         Work::StopServer { forced, .. } => {
             let manner = if *forced { Manner::Forced } else { Manner::Graceful };
-            context.until_done(work, StepName::ShutDown(manner), context.fencing_term()).await
+            context
+                .until_done(work, StepName::ShutDown(manner), context.fencing_term())
+                .await
         }
         Work::DropAddress { .. } => context.parts.address.drop_address().await.map_err(|e| e.to_string()),
         Work::Resume { term } => resume(context, work, *term).await,
@@ -42,7 +48,11 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         }
         Work::TakeAddress { .. } => context.parts.address.take().await.map_err(|e| e.to_string()),
         Work::ResolveRequests { term, round } => resolve(context, *term, *round).await,
-        Work::StandBy { .. } => context.until_done(work, StepName::StandBy, context.fencing_term()).await,
+        Work::StandBy { .. } => {
+            context
+                .until_done(work, StepName::StandBy, context.fencing_term())
+                .await
+        }
         Work::Reboot { .. } => match &context.parts.reboot {
             Some(command) => command.run().await,
             None => Ok(()),
@@ -58,10 +68,15 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
 async fn assess(context: &Context, cause: &Cause) -> Finish {
     let (plugin, target) = &context.parts.drain;
     let fault = cause_as_fault(cause);
-    match plugin.assess(target, context.call(context.fencing_term(), 1, CALL), &fault).await {
+    match plugin
+        .assess(target, context.call(context.fencing_term(), 1, CALL), &fault)
+        .await
+    {
         Ok(Assessment::Can) => Finish::Assessed(None),
         Ok(Assessment::Cannot { refusal, .. }) => Finish::Assessed(Some(refusal)),
-        Err(failure) => Finish::Failed { error: failure.to_string() },
+        Err(failure) => Finish::Failed {
+            error: failure.to_string(),
+        },
     }
 }
 
@@ -84,9 +99,14 @@ fn cause_as_fault(cause: &Cause) -> Fault {
 
 async fn observe(context: &Context) -> Finish {
     let (plugin, target) = &context.parts.drain;
-    match plugin.observe(target, context.call(context.fencing_term(), 1, CALL)).await {
+    match plugin
+        .observe(target, context.call(context.fencing_term(), 1, CALL))
+        .await
+    {
         Ok(state) => Finish::Observed(state),
-        Err(failure) => Finish::Failed { error: failure.to_string() },
+        Err(failure) => Finish::Failed {
+            error: failure.to_string(),
+        },
     }
 }
 
@@ -96,7 +116,9 @@ async fn stop_admitting(context: &Context, work: &Work, round: RoundId, to: Opti
     context.parts.address.hold().await.map_err(|error| error.to_string())?;
     // Listed before the server is told: whatever was accepted is written down, whatever comes later waits.
     context.update_compilation(round, to).await?;
-    context.until_done(work, StepName::StopAdmitting, context.fencing_term()).await
+    context
+        .until_done(work, StepName::StopAdmitting, context.fencing_term())
+        .await
 }
 
 /// Waits for what must finish, and keeps the compilation up to date meanwhile.
@@ -111,11 +133,22 @@ async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), St
         let quiet = context.parts.address.quiesce(QUIESCE).await;
         let under_way = context.update_compilation(round, to.as_ref()).await?;
         match context.step(StepName::Settle, context.fencing_term(), attempt).await {
-            Ok(Step { status: Status::Done, state }) => {
+            Ok(Step {
+                status: Status::Done,
+                state,
+            }) => {
                 context.keep(state).await;
                 return Ok(());
             }
-            Ok(Step { status: Status::Working { remaining, blocker, retry_in }, state }) => {
+            Ok(Step {
+                status:
+                    Status::Working {
+                        remaining,
+                        blocker,
+                        retry_in,
+                    },
+                state,
+            }) => {
                 context.keep(state).await;
                 failures = 0;
                 let blocker = blocker.or_else(|| quiet.busy.first().map(|flow| flow.client.to_string()));
@@ -170,17 +203,26 @@ async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), St
         let (called, written) = tokio::join!(call, write_dispositions(context, round, said));
         written?;
         match called.map_err(|failure| failure.to_string())? {
-            Step { status: Status::Done, state } => {
+            Step {
+                status: Status::Done,
+                state,
+            } => {
                 context.keep(state).await;
                 break;
             }
-            Step { status: Status::Working { retry_in, .. }, state } => {
+            Step {
+                status: Status::Working { retry_in, .. },
+                state,
+            } => {
                 context.keep(state).await;
                 tokio::time::sleep(pause(retry_in)).await;
             }
         }
     }
-    let rest = context.parts.store.resolve_rest(round, Outcome::Lost, "the plugin said nothing of it", wall_ms());
+    let rest = context
+        .parts
+        .store
+        .resolve_rest(round, Outcome::Lost, "the plugin said nothing of it", wall_ms());
     rest.await.map(drop).map_err(|error| error.to_string())
 }
 

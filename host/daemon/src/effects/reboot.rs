@@ -15,7 +15,12 @@ impl RebootCommand {
     pub(super) async fn run(&self) -> Result<(), String> {
         let (program, arguments) = self.argv.split_first().ok_or("[service.reboot] argv is empty")?;
         let mut command = tokio::process::Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let ended = tokio::time::timeout(self.timeout, command.output()).await;
         let output = ended
             .map_err(|_| format!("{program} did not end within {:?}", self.timeout))?

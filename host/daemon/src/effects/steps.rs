@@ -50,11 +50,22 @@ impl Context {
         loop {
             attempt += 1;
             match self.step(name, term, attempt).await {
-                Ok(Step { status: Status::Done, state }) => {
+                Ok(Step {
+                    status: Status::Done,
+                    state,
+                }) => {
                     self.keep(state).await;
                     return Ok(());
                 }
-                Ok(Step { status: Status::Working { remaining, blocker, retry_in }, state }) => {
+                Ok(Step {
+                    status:
+                        Status::Working {
+                            remaining,
+                            blocker,
+                            retry_in,
+                        },
+                    state,
+                }) => {
                     self.keep(state).await;
                     failures = 0;
                     self.progress(work, remaining, blocker).await;

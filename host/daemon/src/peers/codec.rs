@@ -19,7 +19,10 @@ pub(super) struct FrameReader<R> {
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(super) fn new(stream: R) -> Self {
-        FrameReader { stream, buffer: BytesMut::with_capacity(READ_AT_ONCE) }
+        FrameReader {
+            stream,
+            buffer: BytesMut::with_capacity(READ_AT_ONCE),
+        }
     }
 
     /// The next packet; gives up when nothing at all comes for `silence`.
@@ -42,10 +45,15 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 
     fn complete(&mut self) -> Result<Option<Bytes>, LinkError> {
-        let Some(head) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+        let Some(head) = self.buffer.first_chunk::<LENGTH_BYTES>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*head);
         if length > FRAME_LIMIT {
-            return Err(LinkError::TooLarge { bytes: length, limit: FRAME_LIMIT });
+            return Err(LinkError::TooLarge {
+                bytes: length,
+                limit: FRAME_LIMIT,
+            });
         }
         let length = length as usize;
         if self.buffer.len() < LENGTH_BYTES + length {
@@ -76,7 +84,9 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
         stream.write_all(framed).await?;
         stream.flush().await
     };
-    Ok(tokio::time::timeout(patience, write).await.map_err(|_| LinkError::Stuck(patience))??)
+    Ok(tokio::time::timeout(patience, write)
+        .await
+        .map_err(|_| LinkError::Stuck(patience))??)
 }
 
 /// The largest frame. A page of a compilation is half of it; nothing else comes near.

@@ -31,7 +31,11 @@ impl Me {
     }
 
     /// Sends this host's greeting.
-    pub(super) async fn greet<W: AsyncWrite + Unpin>(&self, stream: &mut W, patience: Duration) -> Result<(), LinkError> {
+    pub(super) async fn greet<W: AsyncWrite + Unpin>(
+        &self,
+        stream: &mut W,
+        patience: Duration,
+    ) -> Result<(), LinkError> {
         say(stream, &Packet::Greeting(self.greeting()), patience).await
     }
 
@@ -56,7 +60,14 @@ impl Me {
 
 /// Tells the other side why it is refused; whether it arrives does not matter.
 pub(super) async fn turn_away<W: AsyncWrite + Unpin>(stream: &mut W, reason: &str, patience: Duration) {
-    let _ = say(stream, &Packet::Turned(Turned { reason: reason.to_owned() }), patience).await;
+    let _ = say(
+        stream,
+        &Packet::Turned(Turned {
+            reason: reason.to_owned(),
+        }),
+        patience,
+    )
+    .await;
 }
 
 /// A peer's text, fit for a log line and an operator's terminal.
@@ -103,11 +114,20 @@ mod tests {
     use super::*;
 
     fn greeting(host: &str, protocol: [u32; 2]) -> Greeting {
-        Greeting { protocol, version: format!("0.{}.0", protocol[1]), host: host.into(), cluster: "c".into() }
+        Greeting {
+            protocol,
+            version: format!("0.{}.0", protocol[1]),
+            host: host.into(),
+            cluster: "c".into(),
+        }
     }
 
     fn judged(mine: [u32; 2], theirs: [u32; 2]) -> Result<(), String> {
-        judge(&greeting("alpha", mine), &greeting("beta", theirs), &HostName::new("beta").unwrap())
+        judge(
+            &greeting("alpha", mine),
+            &greeting("beta", theirs),
+            &HostName::new("beta").unwrap(),
+        )
     }
 
     #[test]
@@ -129,7 +149,11 @@ mod tests {
 
     #[test]
     fn the_certificate_decides_who_it_is() {
-        let judged = judge(&greeting("alpha", [1, 1]), &greeting("gamma", [1, 1]), &HostName::new("beta").unwrap());
+        let judged = judge(
+            &greeting("alpha", [1, 1]),
+            &greeting("gamma", [1, 1]),
+            &HostName::new("beta").unwrap(),
+        );
         assert_eq!(judged.unwrap_err(), "it greets as gamma, and its certificate says beta");
     }
 

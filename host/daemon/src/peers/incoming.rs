@@ -72,7 +72,11 @@ impl Doorman {
     }
 
     /// TLS and greetings, within their time.
-    async fn admit(&self, stream: TcpStream, from: SocketAddr) -> Option<(Arc<Link>, Reader, impl AsyncWrite + Unpin + use<>)> {
+    async fn admit(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+    ) -> Option<(Arc<Link>, Reader, impl AsyncWrite + Unpin + use<>)> {
         let patience = self.pace.greeting;
         let admitted = tokio::time::timeout(patience, self.greet(stream)).await;
         match admitted.unwrap_or(Err((None, LinkError::NoGreeting(patience)))) {
@@ -94,14 +98,21 @@ impl Doorman {
     ) -> Result<(Arc<Link>, Reader, impl AsyncWrite + Unpin + use<>), (Option<Arc<Link>>, LinkError)> {
         let patience = self.pace.greeting;
         outgoing::tune(&stream).map_err(|error| (None, error))?;
-        let stream = self.tls.accept(stream).await.map_err(|error| (None, LinkError::Tls(error)))?;
+        let stream = self
+            .tls
+            .accept(stream)
+            .await
+            .map_err(|error| (None, LinkError::Tls(error)))?;
         let certified = tls::certified(stream.get_ref().1.peer_certificates());
         let (reader, mut writer) = tokio::io::split(stream);
         let mut reader = FrameReader::new(reader);
 
         let link = certified.and_then(|name| self.configured(&name));
         let (link, heard) = match link {
-            Ok(link) => (Some(link.clone()), self.me.hear(&mut reader, &link.name, patience).await),
+            Ok(link) => (
+                Some(link.clone()),
+                self.me.hear(&mut reader, &link.name, patience).await,
+            ),
             Err(reason) => (None, Err(LinkError::Refused(reason))),
         };
         match (link, heard) {
@@ -120,7 +131,10 @@ impl Doorman {
 
     fn configured(&self, name: &HostName) -> Result<&Arc<Link>, String> {
         self.links.get(name).ok_or_else(|| {
-            format!("{name} is of this cluster, but no [[cluster.peer]] of {} names it: add one there", self.me.host)
+            format!(
+                "{name} is of this cluster, but no [[cluster.peer]] of {} names it: add one there",
+                self.me.host
+            )
         })
     }
 }
@@ -148,7 +162,11 @@ async fn hear<R: AsyncRead + Unpin>(
         match reader.next(silence).await {
             Ok(Decoded::Packet(Packet::Heartbeat(beat))) => link.heard(number, beat.hears_you).await,
             Ok(Decoded::Packet(Packet::Frame(frame))) => match speaker(&frame) {
-                Some(claimed) if *claimed != link.name => return LinkError::Impersonates { claimed: claimed.clone() },
+                Some(claimed) if *claimed != link.name => {
+                    return LinkError::Impersonates {
+                        claimed: claimed.clone(),
+                    };
+                }
                 Some(_) | None => link.deliver(frame).await,
             },
             Ok(Decoded::Packet(Packet::Turned(turned))) => return LinkError::TurnedAway(printable(&turned.reason)),

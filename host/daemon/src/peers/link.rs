@@ -78,7 +78,9 @@ impl Link {
 
     /// Why it is not up, in words.
     pub(super) fn trouble(&self) -> String {
-        lock(&self.trouble).clone().unwrap_or_else(|| "not connected yet".to_owned())
+        lock(&self.trouble)
+            .clone()
+            .unwrap_or_else(|| "not connected yet".to_owned())
     }
 
     /// Notes why a connection ended or was not made. Each new reason is logged once, not with every attempt.
@@ -102,12 +104,20 @@ impl Link {
     /// Queues a frame when there is room. Few at a time, so that they never fill the queue for the protocol's messages.
     pub(super) async fn send_waiting(&self, frame: &Frame) -> bool {
         let Some(framed) = self.framed(frame) else { return false };
-        let Some(queue) = lock(&self.queue).clone() else { return false };
+        let Some(queue) = lock(&self.queue).clone() else {
+            return false;
+        };
         let permit = tokio::select! {
             permit = self.pages.clone().acquire_owned() => permit.ok(),
             () = queue.closed() => return false,
         };
-        queue.send(Queued { framed, _permit: permit }).await.is_ok()
+        queue
+            .send(Queued {
+                framed,
+                _permit: permit,
+            })
+            .await
+            .is_ok()
     }
 
     fn framed(&self, frame: &Frame) -> Option<Bytes> {

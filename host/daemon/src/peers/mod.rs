@@ -92,6 +92,10 @@ impl Default for Pace {
 
 /// What the daemon is told.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a frame: boxing it would only add an allocation"
+)]
 pub enum PeerEvent {
     /// The peer is there, in both directions.
     Connected(HostName),
@@ -119,26 +123,60 @@ impl Peers {
     /// # Errors
     /// When the identity is not this host's or can't be used, or the address can't be listened on.
     pub async fn start(config: PeersConfig, events: mpsc::Sender<PeerEvent>) -> Result<Peers, PeersError> {
-        let PeersConfig { me, listen, peers, identity, pace } = config;
+        let PeersConfig {
+            me,
+            listen,
+            peers,
+            identity,
+            pace,
+        } = config;
         if identity.host != me {
-            return Err(PeersError::NotMine { me, identity: identity.host });
+            return Err(PeersError::NotMine {
+                me,
+                identity: identity.host,
+            });
         }
         let tls = tls::Ends::new(&identity)?;
-        let listener = TcpListener::bind(listen).await.map_err(|source| PeersError::Listen { listen, source })?;
-        let listening = listener.local_addr().map_err(|source| PeersError::Listen { listen, source })?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|source| PeersError::Listen { listen, source })?;
+        let listening = listener
+            .local_addr()
+            .map_err(|source| PeersError::Listen { listen, source })?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let link = |name, address| Arc::new(Link::new(name, address, events.clone(), stop.clone()));
-        let links: BTreeMap<_, _> = peers.into_iter().map(|(name, address)| (name.clone(), link(name, address))).collect();
+        let links: BTreeMap<_, _> = peers
+            .into_iter()
+            .map(|(name, address)| (name.clone(), link(name, address)))
+            .collect();
 
-        let me = Arc::new(greeting::Me { host: me, cluster: identity.fingerprint() });
+        let me = Arc::new(greeting::Me {
+            host: me,
+            cluster: identity.fingerprint(),
+        });
         for link in links.values() {
-            let dialer = outgoing::Dialer { me: me.clone(), tls: tls.connector.clone(), link: link.clone(), pace };
+            let dialer = outgoing::Dialer {
+                me: me.clone(),
+                tls: tls.connector.clone(),
+                link: link.clone(),
+                pace,
+            };
             tasks.spawn(dialer.run(stop.clone()));
         }
-        let doorman = incoming::Doorman { me, tls: tls.acceptor, links: links.clone(), pace };
+        let doorman = incoming::Doorman {
+            me,
+            tls: tls.acceptor,
+            links: links.clone(),
+            pace,
+        };
         tasks.spawn(doorman.run(listener, stop.clone()));
         tracing::info!(%listening, peers = links.len(), "listening for peers");
-        Ok(Peers(Arc::new(Inner { listening, links, stop, tasks })))
+        Ok(Peers(Arc::new(Inner {
+            listening,
+            links,
+            stop,
+            tasks,
+        })))
     }
 
     /// Where peers are accepted; of use when the port was left to the system.
@@ -165,7 +203,12 @@ impl Peers {
 
     /// The peers that are there now.
     pub fn connected(&self) -> BTreeSet<HostName> {
-        self.0.links.values().filter(|link| link.is_up()).map(|link| link.name.clone()).collect()
+        self.0
+            .links
+            .values()
+            .filter(|link| link.is_up())
+            .map(|link| link.name.clone())
+            .collect()
     }
 
     /// What is in the way of each peer that is not there, in words: for people.

@@ -52,7 +52,11 @@ impl Dialer {
             self.link.note("to it", &end);
             // A connection that did not last is as good as none: dialling it at once again would only be noise.
             let lasted = begun.elapsed() > self.pace.dead_after;
-            backoff = if lasted { self.pace.backoff_min } else { (backoff * 2).min(self.pace.backoff_max) };
+            backoff = if lasted {
+                self.pace.backoff_min
+            } else {
+                (backoff * 2).min(self.pace.backoff_max)
+            };
             tokio::select! {
                 () = tokio::time::sleep(jittered(backoff)) => {}
                 () = stop.cancelled() => return,
@@ -70,7 +74,10 @@ impl Dialer {
         let name = tls::expected(&self.link.name).map_err(LinkError::Refused)?;
         let address = &self.link.address;
         let connected = TcpStream::connect(address.as_str()).await;
-        let stream = connected.map_err(|source| LinkError::Connect { address: address.clone(), source })?;
+        let stream = connected.map_err(|source| LinkError::Connect {
+            address: address.clone(),
+            source,
+        })?;
         tune(&stream)?;
         let stream = self.tls.connect(name, stream).await.map_err(LinkError::Tls)?;
         let (reader, mut writer) = tokio::io::split(stream);

@@ -44,13 +44,17 @@ impl Ends {
             .with_root_certificates(roots)
             .with_client_auth_cert(chain(), identity.key.clone_key())
             .map_err(|error| bad(&error))?;
-        Ok(Ends { acceptor: Arc::new(server).into(), connector: Arc::new(client).into() })
+        Ok(Ends {
+            acceptor: Arc::new(server).into(),
+            connector: Arc::new(client).into(),
+        })
     }
 }
 
 /// The name that a peer's certificate must be good for.
 pub(super) fn expected(peer: &HostName) -> Result<ServerName<'static>, String> {
-    ServerName::try_from(cluster::dns_name(peer)).map_err(|error| format!("{peer} can't stand in a certificate: {error}"))
+    ServerName::try_from(cluster::dns_name(peer))
+        .map_err(|error| format!("{peer} can't stand in a certificate: {error}"))
 }
 
 /// Who showed these certificates. They have been verified by the time anybody can ask.

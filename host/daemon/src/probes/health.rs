@@ -23,7 +23,11 @@ pub(crate) struct Opinion {
 
 impl Opinion {
     pub(crate) fn none() -> Self {
-        Opinion { verdict: None, fault: None, streak: (None, 0) }
+        Opinion {
+            verdict: None,
+            fault: None,
+            streak: (None, 0),
+        }
     }
 
     /// Takes one answer in. The first answer of all counts at once, unless it is bad.
@@ -59,7 +63,10 @@ impl Opinion {
 
 /// The worst fault of a report: shutdown-required before impaired, the sooner before the later.
 pub(crate) fn worst(faults: &[Fault]) -> Option<Fault> {
-    faults.iter().max_by_key(|fault| (fault.severity, std::cmp::Reverse(fault.shutdown_within))).cloned()
+    faults
+        .iter()
+        .max_by_key(|fault| (fault.severity, std::cmp::Reverse(fault.shutdown_within)))
+        .cloned()
 }
 
 /// The opinion of several probes together: failing before unknown before impaired before healthy.
@@ -71,7 +78,9 @@ pub(crate) fn together<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> (Verd
         Verdict::Failing => 3,
     };
     let worst = opinions.max_by_key(|opinion| weight(opinion.verdict()));
-    worst.map_or((Verdict::Unknown, None), |opinion| (opinion.verdict(), opinion.fault().cloned()))
+    worst.map_or((Verdict::Unknown, None), |opinion| {
+        (opinion.verdict(), opinion.fault().cloned())
+    })
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use understudy_runtime::{BreakerState, CallContext, CallFailure, Plugin, Reading
 use crate::driver::{Input, wall_ms};
 use crate::effects::Context;
 use crate::effects::lock;
-use health::Opinion;
 pub(crate) use health::Counts;
+use health::Opinion;
 
 /// How long the probes get for a diagnosis: less than the machine waits for one.
 const DIAGNOSIS: Duration = Duration::from_millis(1500);
@@ -139,7 +139,10 @@ async fn note(context: &Context, place: usize, took: Duration, answer: Result<Re
         }
         health::together(all.iter().map(|seen| &seen.opinion))
     };
-    let key = (together.0, together.1.as_ref().map(|fault| (fault.code.clone(), fault.severity)));
+    let key = (
+        together.0,
+        together.1.as_ref().map(|fault| (fault.code.clone(), fault.severity)),
+    );
     let changed = {
         let mut told = lock(&context.told);
         let changed = told.as_ref() != Some(&key);
@@ -148,7 +151,12 @@ async fn note(context: &Context, place: usize, took: Duration, answer: Result<Re
     };
     if changed {
         record(context, &together).await;
-        context.report(Event::Health { verdict: together.0, fault: together.1 }).await;
+        context
+            .report(Event::Health {
+                verdict: together.0,
+                fault: together.1,
+            })
+            .await;
     } else {
         let _ = context.parts.inputs.try_send(Input::Shown);
     }
@@ -174,15 +182,31 @@ fn take(seen: &mut Seen, context: &Context, answer: Result<Report, CallFailure>)
 }
 
 fn describe(failure: &CallFailure) -> String {
-    let evidence: Vec<_> = failure.evidence().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if evidence.is_empty() { failure.to_string() } else { format!("{failure} ({})", evidence.join(", ")) }
+    let evidence: Vec<_> = failure
+        .evidence()
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if evidence.is_empty() {
+        failure.to_string()
+    } else {
+        format!("{failure} ({})", evidence.join(", "))
+    }
 }
 
 async fn record(context: &Context, (verdict, fault): &(Verdict, Option<Fault>)) {
     let parts = &context.parts;
     let recorded = match fault {
-        Some(fault) => parts.store.record_fault(&parts.service, &parts.me, fault, *verdict, wall_ms()).await.map(drop),
-        None => parts.store.end_fault(&parts.service, &parts.me, None, wall_ms()).await.map(drop),
+        Some(fault) => parts
+            .store
+            .record_fault(&parts.service, &parts.me, fault, *verdict, wall_ms())
+            .await
+            .map(drop),
+        None => parts
+            .store
+            .end_fault(&parts.service, &parts.me, None, wall_ms())
+            .await
+            .map(drop),
     };
     if let Err(error) = recorded {
         warn!(service = %parts.service, %error, "a fault could not be recorded");
@@ -203,10 +227,14 @@ pub(crate) async fn diagnose(context: &Context, known: &Fault) -> Fault {
                     fault = fresh.clone();
                 }
                 let others = report.faults.iter().filter(|found| found.code != known.code);
-                fault.evidence.extend(others.map(|other| (format!("also.{}", other.code), other.message.clone())));
+                fault
+                    .evidence
+                    .extend(others.map(|other| (format!("also.{}", other.code), other.message.clone())));
             }
             Ok(Err(failure)) => fault.evidence.push((format!("probe.{name}"), failure.to_string())),
-            Err(_) => fault.evidence.push((format!("probe.{name}"), format!("no answer within {DIAGNOSIS:?}"))),
+            Err(_) => fault
+                .evidence
+                .push((format!("probe.{name}"), format!("no answer within {DIAGNOSIS:?}"))),
         }
     }
     fault

@@ -74,7 +74,10 @@ impl One {
             identity,
             pace: pace(),
         };
-        One { peers: Peers::start(config, sender).await.unwrap(), events }
+        One {
+            peers: Peers::start(config, sender).await.unwrap(),
+            events,
+        }
     }
 
     pub(super) async fn trouble_of(&self, peer: &str) -> String {
@@ -127,28 +130,63 @@ impl Bed {
     pub(super) async fn start_alone() -> Self {
         let bed = Self::start_with(|mine, _| mine).await;
         bed.beta.peers.shutdown().await;
-        let Bed { authority, alpha, beta, to_beta, to_alpha } = bed;
+        let Bed {
+            authority,
+            alpha,
+            beta,
+            to_beta,
+            to_alpha,
+        } = bed;
         alpha.peers.shutdown().await;
         to_beta.point(nowhere());
-        let alpha =
-            One::start("alpha", authority.identity("alpha"), "127.0.0.1:0".parse().unwrap(), ("beta", to_beta.address)).await;
+        let alpha = One::start(
+            "alpha",
+            authority.identity("alpha"),
+            "127.0.0.1:0".parse().unwrap(),
+            ("beta", to_beta.address),
+        )
+        .await;
         to_alpha.point(alpha.peers.listening());
-        Bed { authority, alpha, beta, to_beta, to_alpha }
+        Bed {
+            authority,
+            alpha,
+            beta,
+            to_beta,
+            to_alpha,
+        }
     }
 
     async fn build(authority: Authority, second: &str, identity: Identity) -> Self {
         let (to_beta, to_alpha) = (Relay::start().await, Relay::start().await);
         let anywhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let alpha = One::start("alpha", authority.identity("alpha"), anywhere, ("beta", to_beta.address)).await;
+        let alpha = One::start(
+            "alpha",
+            authority.identity("alpha"),
+            anywhere,
+            ("beta", to_beta.address),
+        )
+        .await;
         to_alpha.point(alpha.peers.listening());
         let beta = One::start(second, identity, anywhere, ("alpha", to_alpha.address)).await;
         to_beta.point(beta.peers.listening());
-        Bed { authority, alpha, beta, to_beta, to_alpha }
+        Bed {
+            authority,
+            alpha,
+            beta,
+            to_beta,
+            to_alpha,
+        }
     }
 
     pub(super) async fn restart_beta(&mut self) {
         let anywhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        self.beta = One::start("beta", self.authority.identity("beta"), anywhere, ("alpha", self.to_alpha.address)).await;
+        self.beta = One::start(
+            "beta",
+            self.authority.identity("beta"),
+            anywhere,
+            ("alpha", self.to_alpha.address),
+        )
+        .await;
         self.to_beta.point(self.beta.peers.listening());
     }
 
@@ -164,12 +202,17 @@ impl Bed {
 }
 
 pub(super) async fn event(events: &mut mpsc::Receiver<PeerEvent>) -> PeerEvent {
-    tokio::time::timeout(Duration::from_secs(20), events.recv()).await.expect("no event came").expect("no more events")
+    tokio::time::timeout(Duration::from_secs(20), events.recv())
+        .await
+        .expect("no event came")
+        .expect("no more events")
 }
 
 /// Whether no event comes for a while.
 pub(super) async fn quiet(events: &mut mpsc::Receiver<PeerEvent>) -> bool {
-    tokio::time::timeout(Duration::from_millis(300), events.recv()).await.is_err()
+    tokio::time::timeout(Duration::from_millis(300), events.recv())
+        .await
+        .is_err()
 }
 
 fn nowhere() -> SocketAddr {
@@ -189,14 +232,20 @@ impl Relay {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (target, frozen, epoch) = (watch::Sender::new(nowhere()), watch::Sender::new(false), watch::Sender::new(0));
+        let (target, frozen, epoch) = (
+            watch::Sender::new(nowhere()),
+            watch::Sender::new(false),
+            watch::Sender::new(0),
+        );
         let (aim, ice, cut) = (target.subscribe(), frozen.subscribe(), epoch.subscribe());
         tokio::spawn(async move {
             while let Ok((inner, _)) = listener.accept().await {
                 let (aim, ice, mut cut) = (*aim.borrow(), ice.clone(), cut.clone());
                 cut.borrow_and_update();
                 tokio::spawn(async move {
-                    let Ok(outer) = TcpStream::connect(aim).await else { return };
+                    let Ok(outer) = TcpStream::connect(aim).await else {
+                        return;
+                    };
                     let (from_inner, to_inner) = inner.into_split();
                     let (from_outer, to_outer) = outer.into_split();
                     tokio::select! {
@@ -207,7 +256,12 @@ impl Relay {
                 });
             }
         });
-        Relay { address, target, frozen, epoch }
+        Relay {
+            address,
+            target,
+            frozen,
+            epoch,
+        }
     }
 
     fn point(&self, target: SocketAddr) {
@@ -269,7 +323,10 @@ impl Stranger {
         let stream = TcpStream::connect(bed.alpha.peers.listening()).await?;
         let name = super::super::tls::expected(&host("alpha")).unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        Ok(Stranger { stream, cluster: identity.fingerprint() })
+        Ok(Stranger {
+            stream,
+            cluster: identity.fingerprint(),
+        })
     }
 
     /// Greeted and let in.
@@ -283,7 +340,13 @@ impl Stranger {
 
     pub(super) async fn greet(&mut self, name: &str, protocol: [u32; 2]) {
         let cluster = self.cluster.clone();
-        self.say(&Packet::Greeting(Greeting { protocol, version: "9.9.9".into(), host: name.into(), cluster })).await;
+        self.say(&Packet::Greeting(Greeting {
+            protocol,
+            version: "9.9.9".into(),
+            host: name.into(),
+            cluster,
+        }))
+        .await;
     }
 
     pub(super) async fn say(&mut self, packet: &Packet) {

@@ -53,7 +53,10 @@ impl From<&protocol::Cause> for Cause {
     fn from(cause: &protocol::Cause) -> Self {
         match cause {
             protocol::Cause::Fault(fault) => Cause::Fault { fault: fault.into() },
-            protocol::Cause::Requested { by, reason } => Cause::Requested { by: by.clone(), reason: reason.clone() },
+            protocol::Cause::Requested { by, reason } => Cause::Requested {
+                by: by.clone(),
+                reason: reason.clone(),
+            },
             protocol::Cause::Giveback { by } => Cause::Giveback { by: by.clone() },
         }
     }
@@ -71,7 +74,14 @@ impl From<Cause> for protocol::Cause {
 
 impl From<&protocol::Fault> for Fault {
     fn from(fault: &protocol::Fault) -> Self {
-        let protocol::Fault { code, kind, severity, message, shutdown_within, evidence } = fault;
+        let protocol::Fault {
+            code,
+            kind,
+            severity,
+            message,
+            shutdown_within,
+            evidence,
+        } = fault;
         Fault {
             code: code.clone(),
             kind: (*kind).into(),
@@ -85,7 +95,14 @@ impl From<&protocol::Fault> for Fault {
 
 impl From<Fault> for protocol::Fault {
     fn from(fault: Fault) -> Self {
-        let Fault { code, kind, severity, message, shutdown_within_ms, evidence } = fault;
+        let Fault {
+            code,
+            kind,
+            severity,
+            message,
+            shutdown_within_ms,
+            evidence,
+        } = fault;
         protocol::Fault {
             code,
             kind: kind.into(),

@@ -155,10 +155,19 @@ pub(super) fn encode(packet: &Packet) -> Vec<u8> {
         Packet::Greeting(greeting) => object(GREETING, greeting),
         Packet::Turned(turned) => object(TURNED, turned),
         Packet::Heartbeat(heartbeat) => object(HEARTBEAT, heartbeat),
-        Packet::Frame(Frame::Protocol { service, envelope }) => {
-            object(PROTOCOL, &WireProtocol { service: service.to_string(), envelope: envelope.into() })
-        }
-        Packet::Frame(Frame::CompilationPage { service, round, page, requests }) => object(
+        Packet::Frame(Frame::Protocol { service, envelope }) => object(
+            PROTOCOL,
+            &WireProtocol {
+                service: service.to_string(),
+                envelope: envelope.into(),
+            },
+        ),
+        Packet::Frame(Frame::CompilationPage {
+            service,
+            round,
+            page,
+            requests,
+        }) => object(
             COMPILATION_PAGE,
             &WirePage {
                 service: service.to_string(),
@@ -208,12 +217,19 @@ fn page(bytes: &[u8]) -> Result<Frame, String> {
         service: ServiceName::new(&wire.service).map_err(|error| error.to_string())?,
         round: wire.round.try_into().map_err(bad)?,
         page: wire.page,
-        requests: wire.requests.into_iter().map(TryInto::try_into).collect::<Result<_, _>>().map_err(bad)?,
+        requests: wire
+            .requests
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()
+            .map_err(bad)?,
     })
 }
 
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    serde_json::from_slice::<Body<T>>(bytes).map(|with| with.body).map_err(|error| error.to_string())
+    serde_json::from_slice::<Body<T>>(bytes)
+        .map(|with| with.body)
+        .map_err(|error| error.to_string())
 }
 
 fn object<T: Serialize>(kind: &'static str, body: &T) -> Vec<u8> {
@@ -223,7 +239,11 @@ fn object<T: Serialize>(kind: &'static str, body: &T) -> Vec<u8> {
 
 /// What a request takes on the wire: its texts (escapes may double them), base64 of its bytes, and the field names.
 fn size_estimate(request: &RequestStatus) -> usize {
-    let attributes: usize = request.attributes.iter().map(|(key, value)| key.len() + value.len() + 8).sum();
+    let attributes: usize = request
+        .attributes
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 8)
+        .sum();
     let texts = request.id.len() + request.client.len() + request.operation.len() + attributes;
     let texts = texts + request.idempotency_key.as_ref().map_or(0, String::len);
     let bytes = request.resume.as_ref().map_or(0, |bytes| bytes.len() * 4 / 3 + 4);

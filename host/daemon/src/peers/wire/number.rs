@@ -17,14 +17,20 @@ pub(super) struct Round {
 
 impl From<protocol::RoundId> for Round {
     fn from(round: protocol::RoundId) -> Self {
-        Round { store: store_text(round.store), counter: round.counter }
+        Round {
+            store: store_text(round.store),
+            counter: round.counter,
+        }
     }
 }
 
 impl TryFrom<Round> for protocol::RoundId {
     type Error = BadWire;
     fn try_from(round: Round) -> Result<Self, BadWire> {
-        Ok(protocol::RoundId { store: store_id(&round.store)?, counter: round.counter })
+        Ok(protocol::RoundId {
+            store: store_id(&round.store)?,
+            counter: round.counter,
+        })
     }
 }
 
@@ -37,14 +43,20 @@ pub(super) struct Seal {
 
 impl From<protocol::CompilationSeal> for Seal {
     fn from(seal: protocol::CompilationSeal) -> Self {
-        Seal { count: seal.count, digest: seal.digest.to_string() }
+        Seal {
+            count: seal.count,
+            digest: seal.digest.to_string(),
+        }
     }
 }
 
 impl TryFrom<Seal> for protocol::CompilationSeal {
     type Error = BadWire;
     fn try_from(seal: Seal) -> Result<Self, BadWire> {
-        Ok(protocol::CompilationSeal { count: seal.count, digest: digest(&seal.digest)? })
+        Ok(protocol::CompilationSeal {
+            count: seal.count,
+            digest: digest(&seal.digest)?,
+        })
     }
 }
 
@@ -59,8 +71,18 @@ pub(super) struct Grant {
 
 impl From<&protocol::Grant> for Grant {
     fn from(grant: &protocol::Grant) -> Self {
-        let protocol::Grant { new_term, to, round, seal } = grant;
-        Grant { new_term: new_term.0, to: to.to_string(), round: (*round).into(), seal: (*seal).into() }
+        let protocol::Grant {
+            new_term,
+            to,
+            round,
+            seal,
+        } = grant;
+        Grant {
+            new_term: new_term.0,
+            to: to.to_string(),
+            round: (*round).into(),
+            seal: (*seal).into(),
+        }
     }
 }
 
@@ -104,12 +126,22 @@ pub(super) fn store_text(store: protocol::StoreId) -> String {
 /// A store's identity from its text.
 pub(super) fn store_id(text: &str) -> Result<protocol::StoreId, BadWire> {
     let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = if plain { u128::from_str_radix(text, 16).ok() } else { None };
-    number.map(protocol::StoreId).ok_or_else(|| BadWire::NotHex { what: "a store's identity", digits: 32 })
+    let number = if plain {
+        u128::from_str_radix(text, 16).ok()
+    } else {
+        None
+    };
+    number.map(protocol::StoreId).ok_or(BadWire::NotHex {
+        what: "a store's identity",
+        digits: 32,
+    })
 }
 
 fn digest(text: &str) -> Result<protocol::Digest, BadWire> {
-    let bad = || BadWire::NotHex { what: "a digest", digits: 64 };
+    let bad = || BadWire::NotHex {
+        what: "a digest",
+        digits: 64,
+    };
     if text.len() != 64 || !text.is_ascii() {
         return Err(bad());
     }

@@ -13,15 +13,32 @@ use super::number::{host, host_texts, hosts, milliseconds};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub(super) enum Decline {
-    ServerFailing { fault: String, message: String },
+    ServerFailing {
+        fault: String,
+        message: String,
+    },
     ServerUnknown,
-    Plugin { code: String, message: String, would_accept_if: Option<String> },
-    AssessmentTimedOut { after_ms: u64 },
-    AssessmentFailed { error: String },
-    StayingDown { fault: String },
-    NotSynced { missing: Vec<String> },
+    Plugin {
+        code: String,
+        message: String,
+        would_accept_if: Option<String>,
+    },
+    AssessmentTimedOut {
+        after_ms: u64,
+    },
+    AssessmentFailed {
+        error: String,
+    },
+    StayingDown {
+        fault: String,
+    },
+    NotSynced {
+        missing: Vec<String>,
+    },
     Fresh,
-    TooManyAttempts { attempts: u32 },
+    TooManyAttempts {
+        attempts: u32,
+    },
     Busy,
     StoreFailing,
 }
@@ -32,13 +49,23 @@ impl From<&protocol::Decline> for Decline {
         match decline.clone() {
             From::ServerFailing { fault, message } => Decline::ServerFailing { fault, message },
             From::ServerUnknown => Decline::ServerUnknown,
-            From::Plugin(protocol::PluginRefusal { code, message, would_accept_if }) => {
-                Decline::Plugin { code, message, would_accept_if }
-            }
-            From::AssessmentTimedOut { after } => Decline::AssessmentTimedOut { after_ms: milliseconds(after) },
+            From::Plugin(protocol::PluginRefusal {
+                code,
+                message,
+                would_accept_if,
+            }) => Decline::Plugin {
+                code,
+                message,
+                would_accept_if,
+            },
+            From::AssessmentTimedOut { after } => Decline::AssessmentTimedOut {
+                after_ms: milliseconds(after),
+            },
             From::AssessmentFailed { error } => Decline::AssessmentFailed { error },
             From::StayingDown { fault } => Decline::StayingDown { fault },
-            From::NotSynced { missing } => Decline::NotSynced { missing: host_texts(&missing) },
+            From::NotSynced { missing } => Decline::NotSynced {
+                missing: host_texts(&missing),
+            },
             From::Fresh => Decline::Fresh,
             From::TooManyAttempts { attempts } => Decline::TooManyAttempts { attempts },
             From::Busy => Decline::Busy,
@@ -54,15 +81,23 @@ impl TryFrom<Decline> for protocol::Decline {
         Ok(match decline {
             Decline::ServerFailing { fault, message } => To::ServerFailing { fault, message },
             Decline::ServerUnknown => To::ServerUnknown,
-            Decline::Plugin { code, message, would_accept_if } => {
-                To::Plugin(protocol::PluginRefusal { code, message, would_accept_if })
-            }
-            Decline::AssessmentTimedOut { after_ms } => {
-                To::AssessmentTimedOut { after: Duration::from_millis(after_ms) }
-            }
+            Decline::Plugin {
+                code,
+                message,
+                would_accept_if,
+            } => To::Plugin(protocol::PluginRefusal {
+                code,
+                message,
+                would_accept_if,
+            }),
+            Decline::AssessmentTimedOut { after_ms } => To::AssessmentTimedOut {
+                after: Duration::from_millis(after_ms),
+            },
             Decline::AssessmentFailed { error } => To::AssessmentFailed { error },
             Decline::StayingDown { fault } => To::StayingDown { fault },
-            Decline::NotSynced { missing } => To::NotSynced { missing: hosts(&missing)? },
+            Decline::NotSynced { missing } => To::NotSynced {
+                missing: hosts(&missing)?,
+            },
             Decline::Fresh => To::Fresh,
             Decline::TooManyAttempts { attempts } => To::TooManyAttempts { attempts },
             Decline::Busy => To::Busy,
@@ -89,8 +124,13 @@ impl From<&protocol::Cancel> for Cancel {
     fn from(cancel: &protocol::Cancel) -> Self {
         use protocol::Cancel as From;
         match cancel.clone() {
-            From::NoAnswer { after } => Cancel::NoAnswer { after_ms: milliseconds(after) },
-            From::StaleTerm { offered, floor } => Cancel::StaleTerm { offered: offered.0, floor: floor.0 },
+            From::NoAnswer { after } => Cancel::NoAnswer {
+                after_ms: milliseconds(after),
+            },
+            From::StaleTerm { offered, floor } => Cancel::StaleTerm {
+                offered: offered.0,
+                floor: floor.0,
+            },
             From::DrainDeadline => Cancel::DrainDeadline,
             From::CompilationNotStored => Cancel::CompilationNotStored,
             From::StepFailed { step, error } => Cancel::StepFailed { step, error },
@@ -105,8 +145,13 @@ impl From<Cancel> for protocol::Cancel {
     fn from(cancel: Cancel) -> Self {
         use protocol::Cancel as To;
         match cancel {
-            Cancel::NoAnswer { after_ms } => To::NoAnswer { after: Duration::from_millis(after_ms) },
-            Cancel::StaleTerm { offered, floor } => To::StaleTerm { offered: Term(offered), floor: Term(floor) },
+            Cancel::NoAnswer { after_ms } => To::NoAnswer {
+                after: Duration::from_millis(after_ms),
+            },
+            Cancel::StaleTerm { offered, floor } => To::StaleTerm {
+                offered: Term(offered),
+                floor: Term(floor),
+            },
             Cancel::DrainDeadline => To::DrainDeadline,
             Cancel::CompilationNotStored => To::CompilationNotStored,
             Cancel::StepFailed { step, error } => To::StepFailed { step, error },
@@ -186,22 +231,33 @@ impl From<&protocol::Refusal> for Refusal {
             From::AlreadyActive => Refusal::AlreadyActive,
             From::NotACandidate { host } => Refusal::NotACandidate { host: host.to_string() },
             From::NobodyElse => Refusal::NobodyElse,
-            From::UnderWay { role } => Refusal::UnderWay { role: (*role).to_owned() },
+            From::UnderWay { role } => Refusal::UnderWay {
+                role: (*role).to_owned(),
+            },
             From::NothingUnderWay => Refusal::NothingUnderWay,
             From::AlreadyReleased { to } => Refusal::AlreadyReleased { to: to.to_string() },
             From::AtHome { home } => Refusal::AtHome { home: home.to_string() },
-            From::HomeNotReady { home, because } => {
-                Refusal::HomeNotReady { home: home.to_string(), because: because.clone() }
-            }
+            From::HomeNotReady { home, because } => Refusal::HomeNotReady {
+                home: home.to_string(),
+                because: because.clone(),
+            },
             From::NothingToCure => Refusal::NothingToCure,
-            From::NotHeard { hosts } => Refusal::NotHeard { hosts: host_texts(hosts) },
+            From::NotHeard { hosts } => Refusal::NotHeard {
+                hosts: host_texts(hosts),
+            },
             From::Alive { host } => Refusal::Alive { host: host.to_string() },
-            From::FenceRefused { host, because } => {
-                Refusal::FenceRefused { host: host.to_string(), because: (*because).into() }
-            }
+            From::FenceRefused { host, because } => Refusal::FenceRefused {
+                host: host.to_string(),
+                because: (*because).into(),
+            },
             From::AlreadyBootstrapped { known } => Refusal::AlreadyBootstrapped { known: known.0 },
-            From::Declined { host, because } => Refusal::Declined { host: host.to_string(), because: because.into() },
-            From::Cancelled { because } => Refusal::Cancelled { because: because.into() },
+            From::Declined { host, because } => Refusal::Declined {
+                host: host.to_string(),
+                because: because.into(),
+            },
+            From::Cancelled { because } => Refusal::Cancelled {
+                because: because.into(),
+            },
             From::HolderSilent { host } => Refusal::HolderSilent { host: host.to_string() },
             From::StoreFailing { error } => Refusal::StoreFailing { error: error.clone() },
         }
@@ -221,18 +277,25 @@ impl TryFrom<Refusal> for protocol::Refusal {
             Refusal::NothingUnderWay => To::NothingUnderWay,
             Refusal::AlreadyReleased { to } => To::AlreadyReleased { to: host(&to)? },
             Refusal::AtHome { home } => To::AtHome { home: host(&home)? },
-            Refusal::HomeNotReady { home, because } => To::HomeNotReady { home: host(&home)?, because },
+            Refusal::HomeNotReady { home, because } => To::HomeNotReady {
+                home: host(&home)?,
+                because,
+            },
             Refusal::NothingToCure => To::NothingToCure,
             Refusal::NotHeard { hosts: names } => To::NotHeard { hosts: hosts(&names)? },
             Refusal::Alive { host: name } => To::Alive { host: host(&name)? },
-            Refusal::FenceRefused { host: name, because } => {
-                To::FenceRefused { host: host(&name)?, because: because.into() }
-            }
+            Refusal::FenceRefused { host: name, because } => To::FenceRefused {
+                host: host(&name)?,
+                because: because.into(),
+            },
             Refusal::AlreadyBootstrapped { known } => To::AlreadyBootstrapped { known: Term(known) },
-            Refusal::Declined { host: name, because } => {
-                To::Declined { host: host(&name)?, because: because.try_into()? }
-            }
-            Refusal::Cancelled { because } => To::Cancelled { because: because.into() },
+            Refusal::Declined { host: name, because } => To::Declined {
+                host: host(&name)?,
+                because: because.try_into()?,
+            },
+            Refusal::Cancelled { because } => To::Cancelled {
+                because: because.into(),
+            },
             Refusal::HolderSilent { host: name } => To::HolderSilent { host: host(&name)? },
             Refusal::StoreFailing { error } => To::StoreFailing { error },
         })
@@ -241,6 +304,9 @@ impl TryFrom<Refusal> for protocol::Refusal {
 
 /// The role is a static word in the protocol; one that this version does not know keeps the refusal readable.
 fn role_word(text: &str) -> &'static str {
-    let known = protocol::RoleName::ALL.iter().map(|role| role.as_str()).find(|word| *word == text);
+    let known = protocol::RoleName::ALL
+        .iter()
+        .map(|role| role.as_str())
+        .find(|word| *word == text);
     known.unwrap_or("unknown to this version")
 }

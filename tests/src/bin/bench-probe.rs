@@ -1,0 +1,3 @@
+//! Measures what a check costs.
+
+fn main() {}
