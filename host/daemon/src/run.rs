@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -21,7 +22,7 @@ use understudy_store::{Retention, Start, Store};
 use crate::assemble;
 use crate::cluster::Identity;
 use crate::config::{self, Config};
-use crate::driver::{Clock, Driver, Input, Publisher, Service, ServiceInfo};
+use crate::driver::{Clock, Driver, Input, Publisher, Service, ServiceInfo, wall_ms};
 use crate::effects::{Effector, Parts};
 use crate::notify;
 use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
@@ -64,6 +65,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         driver.begin(&service, event).await;
     }
     let api = start_api(&config, publisher, store.clone(), inputs.clone()).await?;
+    let pruning = tokio::spawn(prune(store.clone()));
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
     notify::ready();
@@ -71,6 +73,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     notify::stopping();
     info!("stopping in order; the servers go on");
     api.stop().await;
+    pruning.abort();
     let _ = inputs.send(Input::Stop).await;
     if let Err(error) = driving.await {
         warn!(%error, "the driver ended badly");
@@ -85,6 +88,20 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} can't be made; see [host] state_dir", folder.display()))?;
     Ok(Store::open(&folder.join("store.sqlite"), Retention::default()).await?)
+}
+
+/// Removes what the retention no longer wants, now and then.
+async fn prune(store: Store) {
+    /// Often enough that no table grows far beyond its bound.
+    const EVERY: Duration = Duration::from_secs(3600);
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        match store.prune(wall_ms()).await {
+            Ok(pruned) => info!(?pruned, "old records removed"),
+            Err(error) => warn!(%error, "old records can't be removed"),
+        }
+    }
 }
 
 /// Changes with every boot of the machine; without it, every start counts as a new boot.

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
-use understudy_protocol::{Action, Envelope, Event, HostName, Machine, Refusal, ServiceName, Stored, Time};
-use understudy_store::{JournalFilter, Order, Store};
+use understudy_protocol::{Action, Entry, Envelope, Event, HostName, Machine, Refusal, RoundId, ServiceName, Stored, Time};
+use understudy_store::{JournalFilter, Order, Store, StoreError};
 
 pub(crate) use clock::{Clock, wall_ms};
 pub(crate) use input::Input;
@@ -240,6 +240,7 @@ impl Driver {
             }
         }
         self.publisher.store_works(name);
+        let closing = output.entry().and_then(closing);
         let quiet = output.entry().is_none();
         let (machine, actions) = output.accept(Stored::confirmed());
         service.machine = machine;
@@ -247,8 +248,18 @@ impl Driver {
         for action in actions {
             self.act(name, action);
         }
+        if let Some((round, why)) = closing {
+            self.close_compilation(round, why).await;
+        }
         if !quiet {
             self.publish();
+        }
+    }
+
+    async fn close_compilation(&self, round: RoundId, why: &str) {
+        match self.store.close_compilation(round, why, wall_ms()).await {
+            Ok(()) | Err(StoreError::NoCompilation { .. }) => {}
+            Err(error) => warn!(%round, %error, "a compilation can't be closed"),
         }
     }
 
@@ -284,6 +295,15 @@ impl Driver {
             .values()
             .map(|service| (service.machine.view(now), service.effector.context().clone()));
         self.publisher.publish(&self.peers, views.collect());
+    }
+}
+
+/// A compilation that nobody will resolve on this host any more need not be kept for ever.
+fn closing(entry: &Entry) -> Option<(RoundId, &'static str)> {
+    match entry.step {
+        "drain-aborted" => Some((entry.round?, "the drain was aborted")),
+        "grant-settled" => Some((entry.round?, "the second took over")),
+        _ => None,
     }
 }
 
