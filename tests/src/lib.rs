@@ -3,12 +3,14 @@
 //! - `load` asks the services without pause and remembers each request: it is the witness of what clients saw.
 //! - `servers` writes configurations for real servers in a temporary folder, starts and stops them.
 //! - `cluster` runs `understudy` daemons, talks REST to them and waits for named conditions.
+//! - `bench` measures what a check costs.
 //! - `story` is the demo: one takeover and one giveback, told as they happen.
 //!
 //! Invariant: nothing here looks into a daemon. What is known of it comes from its REST interface and its log, as an
 //! operator would see it. Only processes started here are ended here.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bench;
 pub mod cluster;
 pub mod load;
 pub mod servers;

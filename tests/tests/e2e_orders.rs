@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use understudy_tests::cluster::{Bed, PATIENCE, Problem, Wishes, wait_for};
-use understudy_tests::load::{Load, Plan, Report, Service, WebPlan};
+use understudy_tests::load::{Load, Plan, RedisClient, Report, Service, WebPlan};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_serves_before_the_bootstrap_and_it_is_ordered_once() {
@@ -132,6 +132,11 @@ async fn a_second_that_can_not_declines_with_its_reason_and_the_first_serves_on(
 async fn a_server_started_by_hand_on_a_released_host_is_stopped_again() {
     let mut bed = Bed::serving(&Wishes::for_tests(&["redis", "web"])).await.unwrap();
     bed.cluster.alpha.site.disk.fill().unwrap();
+    // Redis notices a full disk when it has something to save.
+    let mut client = RedisClient::connect(bed.cluster.ports().service("redis"))
+        .await
+        .unwrap();
+    client.command(&[b"SET", b"something", b"to save"]).await.unwrap();
     for service in ["redis", "web"] {
         bed.step("beta", service, "took-over").await.unwrap();
     }

@@ -13,7 +13,7 @@ use crate::role::{Activation, ActivationStep, Offer, OfferStep, Role};
 use crate::turn::Turn;
 use crate::{
     Cause, Decline, DownPhase, Finish, Giveback, Grant, HostName, Message, RoundId, Tenure, TimerName, Verdict, Work,
-    sync,
+    holder, sync,
 };
 
 /// How often a start is tried before the host parks.
@@ -33,6 +33,11 @@ pub(crate) fn sender_is_current(t: &Turn) -> bool {
         crate::Event::Received(envelope) => envelope.known >= t.m.durable.known,
         _ => false,
     }
+}
+
+/// Whether a first indication is worth getting ready for.
+pub(crate) fn may_prepare(t: &Turn) -> bool {
+    sender_is_current(t) && t.m.durable.stay_down.is_none()
 }
 
 pub(crate) fn prepare(t: &mut Turn) {
@@ -410,7 +415,7 @@ pub(crate) fn become_active(t: &mut Turn) {
     if let Some(tenure) = &mut t.m.durable.tenure {
         tenure.served = true;
     }
-    t.become_role(Role::Active);
+    holder::serve_on(t);
     if unresolved(t).is_some() {
         resolve(t);
     } else {

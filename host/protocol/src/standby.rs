@@ -6,7 +6,8 @@
 use crate::role::Role;
 use crate::turn::Turn;
 use crate::{
-    Alert, Cause, DownPhase, Finish, HostName, Message, Order, Refusal, ServerState, StopPurpose, TimerName, Work, sync,
+    Alert, Cause, DownPhase, Finish, HostName, Message, Order, Refusal, ServerState, StopPurpose, TimerName, Verdict,
+    Work, sync,
 };
 
 /// Becomes a standby and begins whatever is left to do on the way back.
@@ -17,7 +18,7 @@ pub(crate) fn enter(t: &mut Turn) {
     watch_holder(t);
     match t.m.durable.stay_down.as_ref().map(|order| order.phase) {
         None => come_back(t),
-        Some(DownPhase::Faulty) => {}
+        Some(DownPhase::Faulty) => hold_if_healthy(t),
         Some(DownPhase::Cured) => ask_to_come_back(t),
         // The reboot may have been this machine's: what is left is to come back.
         Some(DownPhase::Rebooting) => {
@@ -176,6 +177,13 @@ pub(crate) fn hold(t: &mut Turn) {
     if !t.m.timers.runs(TimerName::Hold) {
         let bound = t.m.plan.timing.hold;
         t.start_timer(TimerName::Hold, bound);
+    }
+}
+
+/// The probes say each thing once, and may have said it before the order was there.
+pub(crate) fn hold_if_healthy(t: &mut Turn) {
+    if t.m.verdict == Verdict::Healthy && down_and_faulty(t) {
+        hold(t);
     }
 }
 

@@ -66,6 +66,7 @@ where
         let (shared, instance) = (shared.clone(), instance.clone());
         async move {
             let _turn = turn;
+            let _ticking = shared.ticker.tick();
             one_call(&shared, &instance, entry, body).await
         }
     };

@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     /// Compiling takes hundreds of megabytes for the largest plugins: one at a time.
     pub(crate) compiling: tokio::sync::Mutex<()>,
     loaded: Mutex<HashMap<Digest, Weak<Plugin>>>,
-    _ticker: Ticker,
+    pub(crate) ticker: Ticker,
 }
 
 impl Runtime {
@@ -82,7 +82,7 @@ impl Runtime {
             disks: Arc::default(),
             compiling: tokio::sync::Mutex::new(()),
             loaded: Mutex::default(),
-            _ticker: ticker,
+            ticker,
         })))
     }
 

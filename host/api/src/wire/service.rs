@@ -155,9 +155,8 @@ pub struct AddressView {
     pub addresses: Vec<String>,
     /// `vip`: the interface they are put on.
     pub interface: Option<String>,
-    /// What the address does here now, kebab-case: `open` (clients reach the local server), `holding` (new connections
-    /// wait), `closed` (this host does not have it), `failing` (it can't be put as it must be; see `detail`). New words may come.
-    #[schema(example = "open")]
+    /// `admitting`: clients are admitted here; `held`: new clients wait; `dropped`: the address is not here.
+    #[schema(example = "admitting")]
     pub state: String,
     /// One line for people, where there is more to say.
     pub detail: Option<String>,

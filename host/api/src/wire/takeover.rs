@@ -113,7 +113,8 @@ pub struct Takeover {
     pub started_at_ms: u64,
     /// When it ended; null while it runs.
     pub ended_at_ms: Option<u64>,
-    /// How long nobody served: from the release to the second's serving; null where that is not known.
+    /// How long new requests waited: from the drain's beginning on the first to serving on the second, by the two hosts' own
+    /// clocks; null until the second serves.
     pub outage_ms: Option<u64>,
     /// Why it was declined or cancelled.
     pub refusal: Option<Refusal>,

@@ -48,6 +48,8 @@ struct Kept {
     peer_views: BTreeMap<HostName, (wire::HostView, i64)>,
     peer_lines: BTreeMap<HostName, VecDeque<wire::JournalLine>>,
     causes: BTreeMap<String, wire::Cause>,
+    /// When a round was first seen under way.
+    begun: BTreeMap<String, i64>,
     store_troubles: BTreeMap<ServiceName, String>,
 }
 
@@ -208,7 +210,7 @@ impl Publisher {
             server_type: info.server_type.clone(),
             address: shown::address(&info.address, &context.parts.address),
             probes: shown::probes(context),
-            takeover_started_at_ms: None,
+            takeover_started_at_ms: self.begun_at(view).map(shown::millis),
         };
         let shown = wire::ServiceView::new(view, around);
         if let Some(takeover) = &shown.takeover
@@ -221,6 +223,17 @@ impl Publisher {
             }
         }
         Some(shown)
+    }
+
+    /// When the takeover under way was first seen.
+    fn begun_at(&self, view: &ServiceView) -> Option<i64> {
+        let round = view.takeover.as_ref()?.round?.to_string();
+        let mut kept = lock(&self.kept);
+        let begun = *kept.begun.entry(round).or_insert_with(wall_ms);
+        if kept.begun.len() > CAUSES {
+            kept.begun.pop_first();
+        }
+        Some(begun)
     }
 
     /// Every other candidate: its own word where it gave one, its name where not.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::drain::begin_drain;
-use super::{current_fault, parked_state};
+use super::{current_fault, go_on, parked_state, watch_shutdown_within};
 
 use crate::role::{Ask, Parked, Role};
 use crate::turn::Turn;
@@ -15,11 +15,7 @@ use crate::{Alert, Cancel, Cause, Finish, HostName, Message, RoundId, TimerName,
 pub(crate) fn ask_for_fault(t: &mut Turn) {
     let fault = current_fault(t);
     t.note(format_args!("{}: {}", fault.code, fault.message));
-    if let Some(within) = fault.shutdown_within
-        && !t.m.timers.runs(TimerName::ShutdownWithin)
-    {
-        t.start_timer(TimerName::ShutdownWithin, within);
-    }
+    watch_shutdown_within(t);
     let parked = parked_state(t);
     open_round(t, Cause::Fault(fault), None, BTreeSet::new(), parked);
 }
@@ -102,7 +98,7 @@ fn nobody_left(t: &mut Turn, cause: Cause, parked: Option<Parked>) {
         let after = t.m.plan.timing.retry;
         t.start_timer(TimerName::Retry, after);
     }
-    t.become_role(parked.map_or(Role::Active, Role::Parked));
+    go_on(t, parked);
 }
 
 pub(crate) fn report_diagnosis(t: &mut Turn) {
@@ -229,7 +225,7 @@ fn end_ask(t: &mut Turn, reason: Cancel) {
         TimerName::ShutdownWithin,
     ]);
     let parked = parked_state(t);
-    t.become_role(parked.map_or(Role::Active, Role::Parked));
+    go_on(t, parked);
 }
 
 pub(crate) fn fault_gone(t: &mut Turn) {

@@ -192,7 +192,7 @@ fn abort(t: &mut Turn, reason: Cancel) {
         sync::serve(t, term);
     } else {
         t.work(Work::Resume { term });
-        t.become_role(Role::Active);
+        super::serve_on(t);
     }
 }
 

@@ -47,7 +47,50 @@ pub(crate) fn unknown_means_takeover(t: &Turn) -> bool {
     t.m.plan.on_unknown == OnUnknown::TakeOver && !t.m.timers.runs(TimerName::Retry)
 }
 
+/// Whether the service should move away from here, by what the probes say now.
+pub(crate) fn move_required(t: &Turn) -> bool {
+    shutdown_required(t) || (t.m.verdict == Verdict::Unknown && t.m.plan.on_unknown == OnUnknown::TakeOver)
+}
+
+/// When the fault says that the server must be down: counted from when it was first heard.
+pub(crate) fn watch_shutdown_within(t: &mut Turn) {
+    let within =
+        t.m.fault
+            .as_ref()
+            .filter(|_| shutdown_required(t))
+            .and_then(|fault| fault.shutdown_within);
+    if let Some(within) = within
+        && !t.m.timers.runs(TimerName::ShutdownWithin)
+    {
+        t.start_timer(TimerName::ShutdownWithin, within);
+    }
+}
+
+/// The time has come while the server is on its way down, or up: should it serve after all, it has come at once.
+pub(crate) fn shut_down_next(t: &mut Turn) {
+    let soon = t.m.plan.timing.release;
+    t.start_timer(TimerName::ShutdownWithin, soon);
+}
+
+/// Serves again, or still. The probes say each thing once: what they said in the meantime is acted on from here.
+pub(crate) fn serve_on(t: &mut Turn) {
+    t.become_role(Role::Active);
+    if shutdown_required(t) {
+        watch_shutdown_within(t);
+        if !t.m.timers.runs(TimerName::Retry) {
+            t.start_retry();
+        }
+    }
+}
+
+/// The fault is gone while the server is on its way down, or up.
+pub(crate) fn well_meanwhile(t: &mut Turn) {
+    t.clear(&["impaired", "unknown"]);
+    t.stop_timers(&[TimerName::ShutdownWithin]);
+}
+
 pub(crate) fn tell_impaired(t: &mut Turn) {
+    watch_shutdown_within(t);
     if let Some(fault) = t.m.fault.clone() {
         t.note(format_args!("{}: {}", fault.code, fault.message));
         t.raise(Alert::Impaired(fault));
@@ -109,6 +152,17 @@ fn parked_state(t: &Turn) -> Option<Parked> {
         Role::Parked(parked) => Some(parked.clone()),
         Role::Asking(ask) => ask.parked.clone(),
         _ => None,
+    }
+}
+
+/// A round has ended: what this host was before it, it is again.
+fn go_on(t: &mut Turn, parked: Option<Parked>) {
+    match parked {
+        Some(parked) => {
+            t.become_role(Role::Parked(parked));
+            t.start_retry();
+        }
+        None => serve_on(t),
     }
 }
 

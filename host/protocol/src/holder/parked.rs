@@ -9,7 +9,7 @@ use super::drain::drain;
 use super::orders::not_ready;
 use crate::role::{Parked, Role};
 use crate::turn::Turn;
-use crate::{Alert, Cause, Fault, FaultKind, Severity, StopPurpose, TimerName, Work};
+use crate::{Alert, Cause, Fault, FaultKind, Severity, StopPurpose, TimerName, Verdict, Work};
 
 pub(crate) fn park(t: &mut Turn) {
     let Some(drain) = drain(t).cloned() else { return };
@@ -54,6 +54,11 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
 
 pub(crate) fn somebody_is_ready(t: &Turn) -> bool {
     t.m.plan.others().any(|host| not_ready(t, host).is_none())
+}
+
+/// The fault is gone, by what the probes say: they say it once, and may have said it before the server was down.
+pub(crate) fn fault_is_gone(t: &Turn) -> bool {
+    t.m.verdict == Verdict::Healthy && !start_failed(t)
 }
 
 pub(crate) fn start_failed(t: &Turn) -> bool {

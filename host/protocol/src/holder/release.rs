@@ -49,6 +49,7 @@ pub(crate) fn enter_released(t: &mut Turn) {
     t.m.ready = false;
     t.become_role(Role::Released { sent: 0 });
     sync::watch_server(t);
+    crate::standby::hold_if_healthy(t);
     send_release(t);
 }
 
