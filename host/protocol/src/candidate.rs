@@ -411,6 +411,9 @@ pub(crate) fn become_active(t: &mut Turn) {
         "holder-silent",
         "started-by-hand",
         "superseded",
+        "stop-fails",
+        "stand-by-fails",
+        "release-unanswered",
     ]);
     if let Some(tenure) = &mut t.m.durable.tenure {
         tenure.served = true;

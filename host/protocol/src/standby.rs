@@ -77,6 +77,8 @@ pub(crate) fn holder_silent(t: &mut Turn) {
     if let Some(host) = holder(t) {
         t.note(&host);
         t.raise(Alert::HolderSilent { host });
+    } else if sync::nobody_holds(t) {
+        t.raise(Alert::Orphaned);
     }
 }
 
@@ -113,6 +115,14 @@ pub(crate) fn runs_unordered(t: &Turn) -> bool {
 /// Seen for the first time; while it is being stopped, seeing it again is no news.
 pub(crate) fn runs_unordered_anew(t: &Turn) -> bool {
     runs_unordered(t) && !t.m.timers.runs(TimerName::Stop)
+}
+
+/// It was told that the server runs, and it does not any more, whoever stopped it.
+pub(crate) fn stopped_meanwhile(t: &Turn) -> bool {
+    let told = ["started-by-hand", "stop-fails"]
+        .iter()
+        .any(|kind| t.m.alerts.contains_key(kind));
+    told && observed(t).is_some() && !runs_unordered(t)
 }
 
 /// By force: what such a server would still do in order could only be done twice.

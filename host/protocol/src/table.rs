@@ -317,6 +317,8 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "a host without the token looks whether its server stays as it must be"),
         row("started-by-hand", &[Unsynced, Standby, Preparing, Released], "observe done", Some(("the server runs and must not", standby::runs_unordered_anew)), standby::stop_again, &[],
             "somebody started the server although another host holds the service: stop it again"),
+        row("stopped-again", &[Unsynced, Standby, Preparing, Released], "observe done", Some(("the operator was told that it runs, and it does not any more", standby::stopped_meanwhile)), standby::stopped_again, &[],
+            "the server is down as ordered"),
         row("stopped-again", &[Unsynced, Standby, Preparing, Released], "stop-server done", Some(("it had to stay down", standby::stopped_for_stay_down)), standby::stopped_again, &[],
             "the server is down as ordered"),
         row("stop-failed", &[Unsynced, Standby, Preparing, Released], "stop-server failed", Some(("it had to stay down", standby::stopped_for_stay_down)), standby::tell_stop_fails, &[],

@@ -85,7 +85,7 @@ pub(crate) fn serve_on(t: &mut Turn) {
 
 /// The fault is gone while the server is on its way down, or up.
 pub(crate) fn well_meanwhile(t: &mut Turn) {
-    t.clear(&["impaired", "unknown"]);
+    t.clear(&["impaired", "unknown", "nobody-takes-over"]);
     t.stop_timers(&[TimerName::ShutdownWithin]);
 }
 

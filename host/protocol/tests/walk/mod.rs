@@ -1,0 +1,459 @@
+//! One random walk, decided by its seed alone.
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, missing_docs)]
+
+use std::time::Duration;
+
+use understudy_protocol::{
+    DrainPolicy, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, RoleName, ServerState,
+    Severity, Verdict, Work,
+};
+
+use crate::world::{World, plan};
+
+const STEPS: u32 = 300;
+/// Longer than every timer's way to a final state, one after the other, with the attempts that each allows.
+const CALM: Duration = Duration::from_secs(900);
+
+/// Marsaglia's xorshift with a multiplied output: small, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Dice {
+        let mut dice = Dice(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        (0..4).for_each(|_| dice.0 = dice.roll() | 1);
+        dice
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.roll() % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+
+    fn one_in(&mut self, bound: usize) -> bool {
+        self.below(bound) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+}
+
+struct Walk {
+    dice: Dice,
+    world: World,
+    names: Vec<HostName>,
+    /// Messages of one pair stay in order.
+    ordered: bool,
+}
+
+pub fn walk(seed: u64, silent: bool) -> World {
+    let mut dice = Dice::new(seed);
+    let mut plan = plan(if dice.one_in(2) {
+        &["alpha", "beta"]
+    } else {
+        &["alpha", "beta", "gamma"]
+    });
+    let policies = [DrainPolicy::Force, DrainPolicy::Abort, DrainPolicy::Extend];
+    plan.on_deadline_fault = dice.pick(&policies);
+    plan.on_deadline_request = dice.pick(&policies);
+    plan.reboot = dice.one_in(2);
+    plan.on_unknown = dice.pick(&[OnUnknown::Alert, OnUnknown::Alert, OnUnknown::TakeOver]);
+    let auto = Giveback::Auto {
+        delay: Duration::from_secs(20),
+        attempts: 2,
+    };
+    plan.giveback = dice.pick(&[Giveback::Manual, auto]);
+    let names = plan.candidates.clone();
+    let mut world = World::new(plan);
+    (world.silent, world.chatty) = (silent, !silent);
+    world.vary_seals = true;
+    world.late_messages = dice.one_in(2);
+    let ordered = dice.one_in(2);
+    let mut walk = Walk {
+        dice,
+        world,
+        names,
+        ordered,
+    };
+    walk.begin();
+    for _ in 0..STEPS {
+        walk.step();
+    }
+    walk.mend();
+    walk.settle();
+    walk.world
+}
+
+fn fault(within: Option<Duration>, severity: Severity) -> Fault {
+    Fault {
+        code: "broken".to_owned(),
+        kind: FaultKind::Storage,
+        severity,
+        message: "the walk says so".to_owned(),
+        shutdown_within: within,
+        evidence: Vec::new(),
+    }
+}
+
+impl Walk {
+    fn say(&mut self, text: impl FnOnce() -> String) {
+        if !self.world.silent {
+            let line = format!("> {}", text());
+            self.world.log.push(line);
+        }
+    }
+
+    /// Most walks begin with a service that runs; the others from nothing.
+    fn begin(&mut self) {
+        if self.dice.one_in(6) {
+            return;
+        }
+        for name in self.names.clone() {
+            self.world.start(&name);
+        }
+        self.world.run_for(Duration::from_secs(1));
+        let first = self.any_host();
+        self.order(&first, Order::Bootstrap { by: "walk".to_owned() });
+        self.world.run_for(Duration::from_secs(4));
+        for name in self.names.clone() {
+            self.world.handle(
+                &name,
+                &Event::Health {
+                    verdict: Verdict::Healthy,
+                    fault: None,
+                },
+            );
+        }
+    }
+
+    fn any_host(&mut self) -> HostName {
+        self.dice.pick(&self.names)
+    }
+
+    fn order(&mut self, who: &HostName, order: Order) {
+        self.say(|| format!("{who}: {order:?}"));
+        self.world.handle(who, &Event::Ordered(order));
+    }
+
+    fn step(&mut self) {
+        match self.dice.below(100) {
+            0..38 => self.deliver(),
+            38..58 => self.finish(false),
+            58..60 => self.finish(true),
+            60..74 => self.fire(),
+            74..76 => self.lose(),
+            76..78 => self.repeat(),
+            78..84 => self.verdict(),
+            84..90 => self.any_order(),
+            90..96 => self.trouble(),
+            _ => self.relief(),
+        }
+    }
+
+    /// The place of a message that may come next.
+    fn message(&mut self) -> Option<usize> {
+        if self.world.network.is_empty() {
+            return None;
+        }
+        let place = self.dice.below(self.world.network.len());
+        if !self.ordered {
+            return Some(place);
+        }
+        let (to, envelope) = &self.world.network[place];
+        self.world
+            .network
+            .iter()
+            .position(|(other, e)| other == to && e.from == envelope.from)
+    }
+
+    fn deliver(&mut self) {
+        if let Some(place) = self.message() {
+            self.world.deliver_at(place);
+        }
+    }
+
+    fn lose(&mut self) {
+        if let Some(place) = self.message() {
+            let lost = self.world.network.remove(place).unwrap();
+            self.say(|| format!("lost: {} to {}", lost.1.message.name(), lost.0));
+        }
+    }
+
+    fn repeat(&mut self) {
+        if let Some(place) = self.message() {
+            let message = self.world.network[place].clone();
+            self.say(|| format!("doubled: {} to {}", message.1.message.name(), message.0));
+            self.world.network.push_back(message);
+        }
+    }
+
+    /// Ends the oldest work of a host, or any look at its server: looks run beside the rest.
+    fn finish(&mut self, fails: bool) {
+        let who = self.any_host();
+        let host = self.world.host(&who);
+        let places: Vec<usize> = (0..host.working.len())
+            .filter(|at| *at == 0 || host.working[*at] == Work::Observe)
+            .collect();
+        if places.is_empty() {
+            return;
+        }
+        let place = self.dice.pick(&places);
+        let work = self.world.host(&who).working[place].clone();
+        if fails {
+            self.world
+                .host(&who)
+                .fails
+                .insert(work.name().to_owned(), "the walk says so".to_owned());
+        }
+        self.say(|| format!("{who} ends {} {}", work.name(), if fails { "failed" } else { "done" }));
+        self.world.finish_at(&who, place);
+        self.world.host(&who).fails.clear();
+    }
+
+    fn fire(&mut self) {
+        let next = self
+            .world
+            .hosts
+            .iter()
+            .filter_map(|(name, host)| Some((host.due()?, name.clone())))
+            .min();
+        if let Some((at, who)) = next {
+            self.world.now = self.world.now.max(at);
+            self.world.handle(&who, &Event::TimeReached);
+        }
+    }
+
+    fn verdict(&mut self) {
+        let who = self.any_host();
+        let soon = Some(Duration::from_secs(20));
+        let required = Severity::ShutdownRequired;
+        let (verdict, fault) = match self.dice.below(8) {
+            0..3 => (Verdict::Healthy, None),
+            3 | 4 => (Verdict::Failing, Some(fault(None, required))),
+            5 => (Verdict::Failing, Some(fault(soon, required))),
+            6 => (Verdict::Unknown, None),
+            _ => (
+                self.dice.pick(&[Verdict::Impaired, Verdict::Failing]),
+                Some(fault(None, Severity::Impaired)),
+            ),
+        };
+        self.say(|| format!("{who} is {verdict:?} {:?}", fault.as_ref().map(|f| f.shutdown_within)));
+        self.world.handle(&who, &Event::Health { verdict, fault });
+    }
+
+    fn any_order(&mut self) {
+        let (who, by) = (self.any_host(), "walk".to_owned());
+        let order = match self.dice.below(12) {
+            0..4 => {
+                let to = if self.dice.one_in(2) {
+                    Some(self.any_host())
+                } else {
+                    None
+                };
+                Order::TakeOver {
+                    to,
+                    by,
+                    reason: "a walk".to_owned(),
+                }
+            }
+            4 | 5 => Order::Giveback { by },
+            6 => Order::Cancel,
+            7 | 8 => Order::Cure { by },
+            9 | 10 => {
+                // The operator tells the truth: who is listed has no power.
+                let off = |name: &&HostName| {
+                    let host = &self.world.hosts[*name];
+                    host.machine.is_none() && host.server == ServerState::Stopped
+                };
+                let stopped = self.names.iter().filter(off).cloned().collect();
+                Order::Force {
+                    stopped,
+                    by,
+                    reason: "a walk".to_owned(),
+                }
+            }
+            _ => Order::Bootstrap { by },
+        };
+        self.order(&who, order);
+    }
+
+    fn trouble(&mut self) {
+        let who = self.any_host();
+        match self.dice.below(12) {
+            0 | 1 if self.runs(&who) => {
+                self.say(|| format!("crash {who}"));
+                self.world.crash(&who);
+            }
+            2 | 3 => {
+                self.say(|| format!("power off {who}"));
+                self.world.power_off(&who);
+            }
+            4 | 5 => {
+                let other = self.any_host();
+                if other != who {
+                    self.say(|| format!("cut {who} {other}"));
+                    self.world.partition(&who, &other);
+                }
+            }
+            6 => {
+                self.say(|| format!("the store of {who} is broken"));
+                self.world.host(&who).store_broken = true;
+            }
+            7 | 8 => {
+                let host = self.world.host(&who);
+                if host.server != ServerState::Serving {
+                    (host.server, host.by_hand) = (ServerState::Serving, true);
+                    self.say(|| format!("the server of {who} is started by hand"));
+                }
+            }
+            9 => self.world.lose_pages = true,
+            10 => {
+                let refusal = PluginRefusal {
+                    code: "lag".to_owned(),
+                    message: "far behind".to_owned(),
+                    would_accept_if: None,
+                };
+                self.world.host(&who).refuses = Some(refusal);
+            }
+            _ => {
+                let work = self.world.host(&who).working.front().cloned();
+                if let Some(work) = work {
+                    let (remaining, blocker) = (Some(3), None);
+                    self.world.handle(
+                        &who,
+                        &Event::Progressed {
+                            work,
+                            remaining,
+                            blocker,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn runs(&self, who: &HostName) -> bool {
+        self.world.hosts[who].machine.is_some()
+    }
+
+    fn relief(&mut self) {
+        let who = self.any_host();
+        match self.dice.below(8) {
+            0..4 => self.restart(&who),
+            4 | 5 => {
+                let other = self.any_host();
+                self.heal(&who, &other);
+            }
+            6 => self.mend_store(&who),
+            _ => {
+                self.world.lose_pages = false;
+                self.world.host(&who).refuses = None;
+            }
+        }
+    }
+
+    fn restart(&mut self, who: &HostName) {
+        if !self.runs(who) && !self.world.hosts[who].store_broken {
+            self.say(|| format!("start {who}"));
+            self.world.start(who);
+        }
+    }
+
+    fn heal(&mut self, a: &HostName, b: &HostName) {
+        if self.world.cut.contains(&(a.clone(), b.clone())) {
+            self.say(|| format!("heal {a} {b}"));
+            self.world.heal(a, b);
+        }
+    }
+
+    fn mend_store(&mut self, who: &HostName) {
+        if self.world.hosts[who].store_broken {
+            self.say(|| format!("the store of {who} is mended"));
+            self.world.mend_store(who);
+        }
+    }
+
+    /// Everything works again.
+    fn mend(&mut self) {
+        self.say(|| "the storm is over".to_owned());
+        self.world.lose_pages = false;
+        let names = self.names.clone();
+        for who in &names {
+            self.world.host(who).refuses = None;
+            self.mend_store(who);
+            names.iter().for_each(|other| self.heal(who, other));
+            self.restart(who);
+            self.say(|| format!("{who} is healthy"));
+            self.world.handle(
+                who,
+                &Event::Health {
+                    verdict: Verdict::Healthy,
+                    fault: None,
+                },
+            );
+        }
+        for _ in 0..CALM.as_secs() / 60 {
+            self.world.run_for(Duration::from_secs(60));
+            if self.wrong().is_none() {
+                break;
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        if let Some(wrong) = self.wrong() {
+            panic!("{wrong}\n{}", self.world.log.join("\n"));
+        }
+    }
+
+    /// Once everything works, one host serves and nobody waits for anything.
+    fn wrong(&self) -> Option<String> {
+        let disks = || self.world.hosts.values().filter_map(|host| host.disk.as_ref());
+        let machines: Vec<_> = self
+            .world
+            .hosts
+            .values()
+            .filter_map(|host| host.machine.as_ref())
+            .collect();
+        let roles: Vec<_> = machines
+            .iter()
+            .map(|machine| (machine.plan().me.as_str(), machine.role()))
+            .collect();
+        let alerts: Vec<_> = machines
+            .iter()
+            .flat_map(|machine| machine.view(self.world.now).alerts)
+            // That a host once stood down stays told until it serves again.
+            .filter(|alert| !alert.contains("this host stood down"))
+            .collect();
+        if disks().any(|disk| disk.held.is_some() || disk.grant.is_some()) {
+            let active: Vec<_> = roles
+                .iter()
+                .filter(|(_, role)| *role == RoleName::Active)
+                .map(|(who, _)| *who)
+                .collect();
+            let admitting: Vec<_> = self.world.admitting().into_iter().map(HostName::as_str).collect();
+            if admitting.len() != 1 || admitting != active {
+                return Some(format!("{admitting:?} admit clients, and the roles are {roles:?}"));
+            }
+            if roles
+                .iter()
+                .any(|(_, role)| !matches!(role, RoleName::Active | RoleName::Standby))
+            {
+                return Some(format!("somebody did not come to rest: {roles:?}"));
+            }
+            return (!alerts.is_empty()).then(|| format!("alerts stand although all is well: {alerts:?}"));
+        }
+        let rest = [RoleName::Standby, RoleName::Fresh, RoleName::Unsynced];
+        if roles.iter().any(|(_, role)| !rest.contains(role)) {
+            return Some(format!("nobody holds the service, and somebody waits: {roles:?}"));
+        }
+        let begun = roles.iter().any(|(_, role)| *role != RoleName::Fresh);
+        (begun && alerts.is_empty()).then(|| format!("nobody holds the service, {roles:?}, and nobody is told"))
+    }
+}

@@ -1,0 +1,191 @@
+//! What must hold after every step, whatever happened.
+//!
+//! The servers that somebody started by hand are the operator's, not the daemon's: they are not counted.
+
+use understudy_protocol::{Entry, HostName, RoleName, RoundId, ServerState, Term, Time, TimerName, Verdict, Work};
+
+use super::{Host, World};
+
+pub(super) fn journal_line(now: Time, who: &HostName, entry: &Entry) -> String {
+    let detail = if entry.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", entry.detail)
+    };
+    format!(
+        "{:>8} {who}: {}: {} -> {}, term {}{detail}",
+        now.0, entry.step, entry.from, entry.to, entry.term
+    )
+}
+
+impl Host {
+    pub fn admits(&self) -> bool {
+        self.server == ServerState::Serving && self.address && !self.by_hand
+    }
+
+    pub fn held(&self) -> Option<Term> {
+        self.disk.as_ref()?.held
+    }
+}
+
+/// Work that makes a host serve needs the term on its disk.
+pub(super) fn may_begin(host: &Host, work: &Work) {
+    if let Work::Serve { term, .. } | Work::TakeAddress { term, .. } | Work::Resume { term } = work {
+        assert_eq!(
+            host.held(),
+            Some(*term),
+            "{}: {} without the term on disk",
+            host.name,
+            work.name()
+        );
+    }
+}
+
+/// Whoever waits needs the timer that ends it.
+fn timers_of(role: RoleName) -> &'static [TimerName] {
+    match role {
+        RoleName::Unsynced => &[TimerName::Hello],
+        RoleName::Standby => &[TimerName::Observe, TimerName::Silence],
+        RoleName::Preparing => &[TimerName::Observe, TimerName::Silence, TimerName::Offer],
+        RoleName::Activating => &[TimerName::Serve, TimerName::StayDown],
+        RoleName::Asking => &[TimerName::Answer, TimerName::StayDown],
+        RoleName::Active | RoleName::Draining => &[TimerName::StayDown],
+        RoleName::Stopped => &[TimerName::Stop, TimerName::StayDown],
+        RoleName::Parked => &[TimerName::Retry, TimerName::StayDown],
+        RoleName::Released => &[TimerName::Release, TimerName::Observe],
+        RoleName::Forcing => &[TimerName::Fence],
+        RoleName::Fresh => &[],
+    }
+}
+
+impl World {
+    pub fn admitting(&self) -> Vec<&HostName> {
+        self.hosts
+            .values()
+            .filter(|host| host.admits())
+            .map(|host| &host.name)
+            .collect()
+    }
+
+    /// What the two steps that move the token must find.
+    pub(super) fn check_step(&mut self, who: &HostName, step: &str, round: Option<RoundId>) {
+        let host = &self.hosts[who];
+        match step {
+            "released" => {
+                let grant = host
+                    .disk
+                    .as_ref()
+                    .and_then(|disk| disk.grant.clone())
+                    .expect("a release is a grant");
+                assert_eq!(
+                    host.server,
+                    ServerState::Stopped,
+                    "{who} released with its server running\n{}",
+                    self.text()
+                );
+                assert!(!host.address, "{who} released with its address\n{}", self.text());
+                let stored = self.hosts[&grant.to].stored.get(&grant.round);
+                let what = format_args!("{who} released what {} has not stored", grant.to);
+                assert_eq!(stored, Some(&grant.seal), "{what}\n{}", self.text());
+            }
+            "grant-accepted" => {
+                let round = round.expect("a grant has a round");
+                assert!(
+                    self.used.insert(round),
+                    "{who} uses the grant of {round} again\n{}",
+                    self.text()
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&self) -> String {
+        self.log.join("\n")
+    }
+
+    pub(super) fn check(&self, who: &HostName) {
+        let admitting = self.admitting();
+        assert!(
+            admitting.len() <= 1,
+            "two hosts admit clients: {admitting:?}\n{}",
+            self.text()
+        );
+        let mut terms: Vec<Term> = self.hosts.values().filter_map(Host::held).collect();
+        terms.sort_unstable();
+        assert!(
+            terms.windows(2).all(|pair| pair[0] != pair[1]),
+            "two hosts hold one term\n{}",
+            self.text()
+        );
+        if let Some(host) = admitting.first().map(|name| &self.hosts[*name]) {
+            let highest = terms.last().copied();
+            assert_eq!(
+                host.held(),
+                highest,
+                "{} serves without the highest term\n{}",
+                host.name,
+                self.text()
+            );
+        }
+        for (name, host) in &self.hosts {
+            let Some(disk) = &host.disk else { continue };
+            assert!(
+                disk.held.is_none() || disk.grant.is_none(),
+                "{name} holds and has released\n{}",
+                self.text()
+            );
+        }
+        self.check_waiting(who);
+    }
+
+    /// Nothing waits without a timer, and nothing that the probes said is forgotten.
+    fn check_waiting(&self, who: &HostName) {
+        let Some(machine) = &self.hosts[who].machine else {
+            return;
+        };
+        let role = machine.role();
+        let view = machine.view(self.now);
+        let runs = |timer| view.timers.iter().any(|(name, _)| *name == timer);
+        for timer in timers_of(role) {
+            assert!(
+                runs(*timer),
+                "{who} is {role}: its timer {} does not run\n{}",
+                timer.as_str(),
+                self.text()
+            );
+        }
+        let must_move = view.verdict == Verdict::Failing
+            && view
+                .fault
+                .as_ref()
+                .is_some_and(|f| f.severity == understudy_protocol::Severity::ShutdownRequired);
+        if role == RoleName::Active && must_move {
+            assert!(
+                runs(TimerName::Retry),
+                "{who} serves on with a fault and asks nobody\n{}",
+                self.text()
+            );
+        }
+        if matches!(role, RoleName::Active | RoleName::Asking)
+            && must_move
+            && view.fault.is_some_and(|f| f.shutdown_within.is_some())
+        {
+            assert!(
+                runs(TimerName::ShutdownWithin),
+                "{who} forgets when it must be down\n{}",
+                self.text()
+            );
+        }
+        let faulty = view
+            .stay_down
+            .is_some_and(|order| order.phase == understudy_protocol::DownPhase::Faulty);
+        if matches!(role, RoleName::Standby | RoleName::Released) && faulty && view.verdict == Verdict::Healthy {
+            assert!(
+                runs(TimerName::Hold),
+                "{who} is healthy and nothing cures it\n{}",
+                self.text()
+            );
+        }
+    }
+}
