@@ -160,16 +160,22 @@ pub(crate) fn settle_after_sync(t: &mut Turn) {
         Some(mine) if mine >= t.m.durable.known => begin_serving(t),
         Some(_) => stand_down(t),
         None => {
-            let granted =
-                t.m.peers
-                    .values()
-                    .any(|peer| peer.standing.as_ref().is_some_and(|s| s.grant.is_some()));
-            if highest.is_none() && !granted {
+            if nobody_holds(t) {
                 t.raise(Alert::Orphaned);
             }
             crate::standby::enter(t);
         }
     }
+}
+
+/// Everybody was heard, and nobody holds the service or has released it to somebody.
+pub(crate) fn nobody_holds(t: &Turn) -> bool {
+    let idle = |peer: &crate::machine::Peer| {
+        peer.standing
+            .as_ref()
+            .is_some_and(|s| s.held.is_none() && s.grant.is_none())
+    };
+    t.m.durable.held.is_none() && t.m.durable.grant.is_none() && t.m.synced() && t.m.peers.values().all(idle)
 }
 
 /// Makes the server serve under the held term.
