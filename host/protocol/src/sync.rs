@@ -215,6 +215,7 @@ pub(crate) fn stand_down(t: &mut Turn) {
     let gave_up = t.m.durable.held.take();
     t.m.durable.tenure = None;
     t.m.durable.grant = None;
+    t.clear(&["impaired", "unknown", "nobody-takes-over", "serve-fails"]);
     t.abandon();
     if let Some((host, term)) = t.m.active().map(|(host, term)| (host.clone(), term)) {
         t.note(format_args!("{host} serves under term {term}"));

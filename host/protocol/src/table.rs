@@ -91,7 +91,7 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "the fault is gone before anybody took over"),
         row("asked-again", &[Active], "timer retry", Some(("the fault is still there", holder::move_required)), holder::ask_for_fault, &[Asking, Active],
             "nobody could take over last time: ask all candidates again"),
-        row("shut-down-alone", &[Active, Asking], "timer shutdown-within", Some(("the fault still requires a shutdown", holder::shutdown_required)), holder::shut_down_alone, &[Draining],
+        row("shut-down-alone", &[Active, Asking], "timer shutdown-within", Some(("the fault still requires a shutdown, and the server serves", holder::must_be_down)), holder::shut_down_alone, &[Draining],
             "the fault allows no more waiting: shut down in order and keep the compilation"),
         quiet("shut-down-next", &[Activating, Draining, Stopped], "timer shutdown-within", Some(("the fault still requires a shutdown", holder::shutdown_required)), holder::shut_down_next, &[],
             "the fault allows no more waiting, should the server go on after all"),

@@ -60,10 +60,16 @@ pub(crate) fn watch_shutdown_within(t: &mut Turn) {
             .filter(|_| shutdown_required(t))
             .and_then(|fault| fault.shutdown_within);
     if let Some(within) = within
+        && t.m.serves()
         && !t.m.timers.runs(TimerName::ShutdownWithin)
     {
         t.start_timer(TimerName::ShutdownWithin, within);
     }
+}
+
+/// The time has come, and the server still serves: a parked one is down already.
+pub(crate) fn must_be_down(t: &Turn) -> bool {
+    shutdown_required(t) && t.m.serves()
 }
 
 /// The time has come while the server is on its way down, or up: should it serve after all, it has come at once.
@@ -75,6 +81,9 @@ pub(crate) fn shut_down_next(t: &mut Turn) {
 /// Serves again, or still. The probes say each thing once: what they said in the meantime is acted on from here.
 pub(crate) fn serve_on(t: &mut Turn) {
     t.become_role(Role::Active);
+    if t.m.verdict == Verdict::Healthy {
+        t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+    }
     if shutdown_required(t) {
         watch_shutdown_within(t);
         if !t.m.timers.runs(TimerName::Retry) {

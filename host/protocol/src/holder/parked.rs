@@ -27,6 +27,7 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
     let error = t.error();
     t.note(&error);
     t.raise(Alert::ServeFails { error: error.clone() });
+    t.stop_timers(&[TimerName::ShutdownWithin, TimerName::Serve]);
     t.abandon();
     t.work(Work::StopServer {
         purpose: StopPurpose::Park,

@@ -146,7 +146,8 @@ impl Walk {
             0..38 => self.deliver(),
             38..58 => self.finish(false),
             58..60 => self.finish(true),
-            60..74 => self.fire(),
+            60..72 => self.fire(),
+            72..74 => self.wait(),
             74..76 => self.lose(),
             76..78 => self.repeat(),
             78..84 => self.verdict(),
@@ -227,6 +228,29 @@ impl Walk {
             self.world.now = self.world.now.max(at);
             self.world.handle(&who, &Event::TimeReached);
         }
+    }
+
+    /// Time passes, with nothing in the way or with one kind of work that does not end.
+    fn wait(&mut self) {
+        let who = self.any_host();
+        let slow = [
+            "assess",
+            "diagnose",
+            "settle",
+            "stop-server",
+            "drop-address",
+            "serve",
+            "reboot",
+            "resolve-requests",
+        ];
+        let slow = self.dice.pick(&slow);
+        if self.dice.one_in(2) {
+            self.world.host(&who).held_back.insert(slow.to_owned());
+        }
+        let seconds = u64::try_from(self.dice.below(50)).unwrap();
+        self.say(|| format!("{seconds} s pass, and {slow} takes long at {who}"));
+        self.world.run_for(Duration::from_secs(seconds));
+        self.world.host(&who).held_back.clear();
     }
 
     fn verdict(&mut self) {
@@ -398,8 +422,8 @@ impl Walk {
                 },
             );
         }
-        for _ in 0..CALM.as_secs() / 60 {
-            self.world.run_for(Duration::from_secs(60));
+        for _ in 0..CALM.as_secs() / 15 {
+            self.world.run_for(Duration::from_secs(15));
             if self.wrong().is_none() {
                 break;
             }
@@ -428,8 +452,8 @@ impl Walk {
         let alerts: Vec<_> = machines
             .iter()
             .flat_map(|machine| machine.view(self.world.now).alerts)
-            // That a host once stood down stays told until it serves again.
-            .filter(|alert| !alert.contains("this host stood down"))
+            // That a host once stood down stays told until it serves again; used up givebacks until one is ordered.
+            .filter(|alert| !alert.contains("this host stood down") && !alert.contains("and did not stay"))
             .collect();
         if disks().any(|disk| disk.held.is_some() || disk.grant.is_some()) {
             let active: Vec<_> = roles

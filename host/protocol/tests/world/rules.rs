@@ -168,6 +168,7 @@ impl World {
             );
         }
         if matches!(role, RoleName::Active | RoleName::Asking)
+            && machine.serves()
             && must_move
             && view.fault.is_some_and(|f| f.shutdown_within.is_some())
         {
