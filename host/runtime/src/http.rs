@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use crate::bindings::understudy::plugin::endpoints::{HttpRequest, HttpResponse};
 use crate::bindings::understudy::plugin::types::HostError;
 use crate::imports::refuse;
-use crate::runtime::AbortOnDrop;
+use crate::threads::AbortOnDrop;
 use crate::stream::Stream;
 
 /// Checks a guest's request, before anything is connected.

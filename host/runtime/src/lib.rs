@@ -23,6 +23,7 @@ mod command;
 mod convert;
 mod description;
 mod disks;
+mod engine;
 mod epoch;
 mod failure;
 mod guest;
@@ -37,6 +38,7 @@ mod sockets;
 mod state;
 mod stream;
 mod target;
+mod threads;
 mod trace;
 
 pub use breaker::BreakerState;

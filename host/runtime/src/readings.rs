@@ -9,16 +9,19 @@ use crate::call::Reading;
 
 /// The machine's readings of the kinds that the prefix may mean.
 pub(crate) async fn of_machine(prefix: &str) -> Vec<Reading> {
-    let wanted: Vec<Source> = SOURCES
-        .into_iter()
-        .filter(|source| may_begin_with(source.0, prefix))
-        .collect();
-    if wanted.is_empty() {
-        return Vec::new();
+    let wanted = SOURCES.iter().filter(|source| may_begin_with(source.keys, prefix));
+    let (at_once, slow): (Vec<&Source>, Vec<&Source>) = wanted.partition(|source| source.is_at_once);
+    let mut readings = of_sources(&at_once);
+    if !slow.is_empty() {
+        let others = tokio::task::spawn_blocking(move || of_sources(&slow));
+        readings.extend(others.await.unwrap_or_default());
     }
-    let read = move || wanted.iter().flat_map(|(_, source)| source(Path::new("/"))).collect();
-    // Small files, but files: a sensor on a slow bus takes milliseconds.
-    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    readings
+}
+
+fn of_sources(sources: &[&Source]) -> Vec<Reading> {
+    let root = Path::new("/");
+    sources.iter().flat_map(|source| (source.read)(root)).collect()
 }
 
 /// Whether keys of this kind can begin with the prefix.
@@ -26,17 +29,31 @@ pub(crate) fn may_begin_with(kind: &str, prefix: &str) -> bool {
     kind.starts_with(prefix) || prefix.starts_with(kind)
 }
 
-/// The beginning of its keys, and how it is read under a root.
-type Source = (&'static str, fn(&Path) -> Vec<Reading>);
+/// Where readings come from.
+struct Source {
+    /// The beginning of its keys.
+    keys: &'static str,
+    /// Whether the kernel only prints numbers that it has. Everything else gets a thread of its own: a sensor on a slow bus
+    /// takes milliseconds, a network interface waits for whoever configures it. To change threads costs more than the numbers.
+    is_at_once: bool,
+    /// Reads it under a root.
+    read: fn(&Path) -> Vec<Reading>,
+}
+
+impl Source {
+    const fn new(keys: &'static str, is_at_once: bool, read: fn(&Path) -> Vec<Reading>) -> Self {
+        Self { keys, is_at_once, read }
+    }
+}
 
 const SOURCES: [Source; 7] = [
-    ("load.", load),
-    ("memory.", memory),
-    ("uptime", uptime),
-    ("file-descriptors.", file_descriptors),
-    ("link.", links),
-    ("temperature", temperatures),
-    ("mdraid.", arrays),
+    Source::new("load.", true, load),
+    Source::new("memory.", true, memory),
+    Source::new("uptime", true, uptime),
+    Source::new("file-descriptors.", true, file_descriptors),
+    Source::new("link.", false, links),
+    Source::new("temperature", false, temperatures),
+    Source::new("mdraid.", false, arrays),
 ];
 
 fn load(root: &Path) -> Vec<Reading> {

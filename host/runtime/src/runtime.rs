@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use understudy_protocol::Digest;
-use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
 
-use crate::bindings::Server;
 use crate::cache::Cache;
 use crate::disks::Disks;
+use crate::engine;
 use crate::epoch::Ticker;
 use crate::limits::{CALLS_AT_ONCE, Limits};
 use crate::load::{self, LoadError};
 use crate::plugin::Plugin;
 use crate::state::CallState;
+use crate::threads::Threads;
 
 /// What a runtime is made of.
 #[derive(Debug, Clone)]
@@ -69,8 +70,8 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let sandbox = |error: wasmtime::Error| RuntimeError::Sandbox(format!("{error:#}"));
         let cache = Cache::open(&config.cache_dir).map_err(|error| RuntimeError::Cache(error.to_string()))?;
-        let engine = Engine::new(&settings()).map_err(sandbox)?;
-        let linker = linker(&engine).map_err(sandbox)?;
+        let engine = engine::engine().map_err(sandbox)?;
+        let linker = engine::linker(&engine).map_err(sandbox)?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared {
             engine,
@@ -112,81 +113,3 @@ impl Shared {
         loaded.insert(plugin.digest(), Arc::downgrade(plugin));
     }
 }
-
-/// The threads that guests run on: a tokio runtime apart from the daemon's.
-pub(crate) struct Threads(Option<tokio::runtime::Runtime>);
-
-impl Threads {
-    fn start() -> std::io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(cores.clamp(2, MOST_THREADS))
-            .max_blocking_threads(MOST_BLOCKING_THREADS)
-            .thread_name("plugin")
-            // By default I/O is looked at after dozens of polls: guests that spin would starve those that wait.
-            .event_interval(1)
-            .enable_all()
-            .build()?;
-        Ok(Self(Some(runtime)))
-    }
-
-    /// Runs a call on the guests' threads; it is ended when the answer is dropped. None: it panicked.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, tokio::task::JoinError> {
-        let Some(runtime) = &self.0 else {
-            unreachable!("the threads end with their owner")
-        };
-        let mut task = AbortOnDrop(runtime.spawn(call));
-        (&mut task.0).await
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            // Waiting for a thread is not allowed on a daemon's async thread, where this may be dropped.
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// A task that ends with its owner.
-pub(crate) struct AbortOnDrop<T>(pub(crate) tokio::task::JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-fn settings() -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES))
-        .max_wasm_stack(GUEST_STACK_BYTES)
-        .async_stack_size(CALL_STACK_BYTES);
-    config
-}
-
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    Server::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
-    Ok(linker)
-}
-
-/// Guests mostly wait; more threads than this would only let spinning ones take more.
-const MOST_THREADS: usize = 4;
-/// For what the kernel answers only to a thread: disks that hang keep theirs.
-const MOST_BLOCKING_THREADS: usize = 32;
-/// Kept of a trap.
-const BACKTRACE_FRAMES: usize = 32;
-/// What a guest may use of the stack.
-const GUEST_STACK_BYTES: usize = 512 << 10;
-/// The guest's stack and the host functions' on top of it.
-const CALL_STACK_BYTES: usize = 2 << 20;
