@@ -79,7 +79,8 @@ pub(crate) fn hello_again(t: &mut Turn) {
     }
 }
 
-/// Answers a hello; asks back where the sender was not heard in this boot.
+/// Answers a hello, and asks nothing back: whoever was not heard is asked as its connection is made and by the timer,
+/// while two hosts that can't store what they hear would ask each other without end.
 pub(crate) fn reply(t: &mut Turn) {
     let Event::Received(envelope) = t.event else { return };
     if let Message::Hello(_) = envelope.message {
@@ -91,10 +92,6 @@ pub(crate) fn reply(t: &mut Turn) {
                 standing,
             },
         );
-        if !t.m.peers.get(&envelope.from).is_some_and(|peer| peer.heard) {
-            let hello = Message::Hello(t.m.standing());
-            t.send(&envelope.from, hello);
-        }
     }
 }
 

@@ -415,7 +415,8 @@ impl World {
                 }
             }
         }
-        panic!("the world does not come to rest");
+        let tail = &self.log[self.log.len().saturating_sub(200)..];
+        panic!("the world does not come to rest\n{}", tail.join("\n"));
     }
 }
 
