@@ -54,10 +54,12 @@ fmt: ## Lay all Rust code out as rustfmt.toml says
 	@cargo fmt --all && cargo fmt --all --manifest-path plugins/Cargo.toml
 
 .PHONY: bench-probe
-bench-probe: ## Measure what a probe costs, against the figures in the documentation
-	@cargo build --workspace --bins --profile release
-	@test -x "$(CARGO_TARGET_DIR)/release/bench-probe" || { echo "bench-probe: there is no such program in tests/ yet" >&2; exit 1; }
-	@"$(CARGO_TARGET_DIR)/release/bench-probe"
+bench-probe: ## Measure the CPU time of a probe beside a check script's (ARGS=--help for more; docs/benchmarks.md)
+	@tests/need demo
+	@$(MAKE) plugins
+	@echo "bench-probe: building for speed (the first time takes ten minutes or so)"
+	@cargo build --release -p understudy-tests --bin bench-probe
+	@"$(CARGO_TARGET_DIR)/release/bench-probe" --plugins plugins/dist $(ARGS)
 
 .PHONY: fresh
 fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them
