@@ -42,7 +42,9 @@ impl Ticker {
         let thread = {
             let clock = clock.clone();
             let work = move || clock.run(tick);
-            std::thread::Builder::new().name("plugin-epoch".to_owned()).spawn(work)?
+            std::thread::Builder::new()
+                .name("plugin-epoch".to_owned())
+                .spawn(work)?
         };
         Ok(Self {
             clock,

@@ -9,8 +9,8 @@ use hyper_util::rt::TokioIo;
 use crate::bindings::understudy::plugin::endpoints::{HttpRequest, HttpResponse};
 use crate::bindings::understudy::plugin::types::HostError;
 use crate::imports::refuse;
-use crate::threads::AbortOnDrop;
 use crate::stream::Stream;
+use crate::threads::AbortOnDrop;
 
 /// Checks a guest's request, before anything is connected.
 pub(crate) fn prepare(request: HttpRequest) -> Result<Request<Full<Bytes>>, HostError> {
