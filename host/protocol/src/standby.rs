@@ -279,7 +279,7 @@ pub(crate) fn free_to_stand_by(t: &Turn) -> bool {
 pub(crate) fn became_ready(t: &mut Turn) {
     t.m.ready = true;
     t.stop_timers(&[TimerName::Retry]);
-    t.clear(&["stand-by-fails"]);
+    t.clear(&["stand-by-fails", "serve-fails"]);
     acknowledge(t);
 }
 

@@ -290,6 +290,10 @@ pub(crate) fn stop_by_force(t: &mut Turn) {
     t.note(&error);
     if tried_force {
         t.raise(Alert::StopFails { error });
+        // A stop that fails at once would fail without end: the next attempt waits for its timer.
+        if t.finished().is_some() && t.m.timers.runs(TimerName::Stop) {
+            return;
+        }
     }
     t.abandon();
     t.work(Work::StopServer {

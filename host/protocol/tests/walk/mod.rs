@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use understudy_protocol::{
-    DrainPolicy, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, RoleName, ServerState,
-    Severity, Verdict, Work,
+    DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, RoleName,
+    ServerState, Severity, Verdict, Work,
 };
 
 use crate::world::{World, plan};
@@ -50,6 +50,10 @@ struct Walk {
     names: Vec<HostName>,
     /// Messages of one pair stay in order.
     ordered: bool,
+    /// A token lost with its disk needs the operator: these walks need not end with somebody who serves.
+    may_lose_disks: bool,
+    /// Messages that were delivered before, and may be again.
+    old: Vec<(HostName, Envelope)>,
 }
 
 pub fn walk(seed: u64, silent: bool) -> World {
@@ -75,11 +79,14 @@ pub fn walk(seed: u64, silent: bool) -> World {
     world.vary_seals = true;
     world.late_messages = dice.one_in(2);
     let ordered = dice.one_in(2);
+    let may_lose_disks = dice.one_in(5);
     let mut walk = Walk {
         dice,
         world,
         names,
         ordered,
+        may_lose_disks,
+        old: Vec::new(),
     };
     walk.begin();
     for _ in 0..STEPS {
@@ -149,8 +156,8 @@ impl Walk {
             60..72 => self.fire(),
             72..74 => self.wait(),
             74..76 => self.lose(),
-            76..78 => self.repeat(),
-            78..84 => self.verdict(),
+            76..79 => self.repeat(),
+            79..84 => self.verdict(),
             84..90 => self.any_order(),
             90..96 => self.trouble(),
             _ => self.relief(),
@@ -175,6 +182,9 @@ impl Walk {
 
     fn deliver(&mut self) {
         if let Some(place) = self.message() {
+            if !self.ordered && self.dice.one_in(4) {
+                self.old.push(self.world.network[place].clone());
+            }
             self.world.deliver_at(place);
         }
     }
@@ -187,6 +197,12 @@ impl Walk {
     }
 
     fn repeat(&mut self) {
+        if !self.old.is_empty() && self.dice.one_in(2) {
+            let message = self.dice.pick(&self.old);
+            self.say(|| format!("again, and late: {} to {}", message.1.message.name(), message.0));
+            self.world.network.push_back(message);
+            return;
+        }
         if let Some(place) = self.message() {
             let message = self.world.network[place].clone();
             self.say(|| format!("doubled: {} to {}", message.1.message.name(), message.0));
@@ -240,6 +256,7 @@ impl Walk {
             "stop-server",
             "drop-address",
             "serve",
+            "take-address",
             "reboot",
             "resolve-requests",
         ];
@@ -247,10 +264,15 @@ impl Walk {
         if self.dice.one_in(2) {
             self.world.host(&who).held_back.insert(slow.to_owned());
         }
-        let seconds = u64::try_from(self.dice.below(50)).unwrap();
-        self.say(|| format!("{seconds} s pass, and {slow} takes long at {who}"));
+        if self.dice.one_in(3) {
+            self.world.host(&who).broken.insert(slow.to_owned());
+        }
+        let bound = if self.dice.one_in(4) { 200 } else { 40 };
+        let seconds = u64::try_from(self.dice.below(bound)).unwrap();
+        self.say(|| format!("{seconds} s pass, and {slow} may take long or fail at {who}"));
         self.world.run_for(Duration::from_secs(seconds));
         self.world.host(&who).held_back.clear();
+        self.world.host(&who).broken.clear();
     }
 
     fn verdict(&mut self) {
@@ -313,6 +335,10 @@ impl Walk {
             0 | 1 if self.runs(&who) => {
                 self.say(|| format!("crash {who}"));
                 self.world.crash(&who);
+            }
+            2 if self.may_lose_disks => {
+                self.say(|| format!("{who} loses its disk"));
+                self.world.lose_disk(&who);
             }
             2 | 3 => {
                 self.say(|| format!("power off {who}"));
@@ -455,6 +481,14 @@ impl Walk {
             // That a host once stood down stays told until it serves again; used up givebacks until one is ordered.
             .filter(|alert| !alert.contains("this host stood down") && !alert.contains("and did not stay"))
             .collect();
+        if self.world.hosts.values().any(|host| host.lost_disks > 0) {
+            // Somebody serves, or somebody says why not.
+            let told = self.world.admitting().len() == 1 || !alerts.is_empty();
+            let fresh = roles
+                .iter()
+                .all(|(_, role)| matches!(role, RoleName::Fresh | RoleName::Unsynced));
+            return (!told && !fresh).then(|| format!("a disk was lost, nobody serves and nobody is told: {roles:?}"));
+        }
         if disks().any(|disk| disk.held.is_some() || disk.grant.is_some()) {
             let active: Vec<_> = roles
                 .iter()

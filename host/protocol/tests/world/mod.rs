@@ -33,6 +33,10 @@ pub struct Host {
     pub working: VecDeque<Work>,
     /// Work by name that is held back until told.
     pub held_back: BTreeSet<String>,
+    /// Work by name that fails until it is mended.
+    pub broken: BTreeSet<String>,
+    /// How often the disk was lost.
+    pub lost_disks: u64,
     /// What the next work of that name comes to.
     pub fails: BTreeMap<String, String>,
     pub refuses: Option<PluginRefusal>,
@@ -66,6 +70,9 @@ pub struct World {
     used: BTreeSet<RoundId>,
     pub turns: u64,
 }
+
+/// Far more than any stretch of time needs: beyond it, somebody talks or works without end.
+const MOST_TURNS: u32 = 50_000;
 
 pub fn name(text: &str) -> HostName {
     HostName::new(text).unwrap()
@@ -102,6 +109,8 @@ impl World {
             working: VecDeque::new(),
             held_back: BTreeSet::new(),
             fails: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            lost_disks: 0,
             refuses: None,
             store_broken: false,
             stalled_until: Time(0),
@@ -142,7 +151,7 @@ impl World {
         host.working.clear();
         host.machine = Some(Machine::new(
             plan,
-            StoreId(ordinal << 96),
+            StoreId((ordinal << 96) + u128::from(host.lost_disks)),
             Boot(host.boots),
             host.disk.clone(),
         ));
@@ -179,6 +188,17 @@ impl World {
         host.server = ServerState::Stopped;
         host.address = false;
         host.by_hand = false;
+    }
+
+    /// The machine dies, and comes back with an empty disk.
+    pub fn lose_disk(&mut self, who: &HostName) {
+        self.power_off(who);
+        let host = self.host(who);
+        host.disk = None;
+        host.stored.clear();
+        host.compilations.clear();
+        host.lost_disks += 1;
+        host.boots = 0;
     }
 
     pub fn partition(&mut self, a: &HostName, b: &HostName) {
@@ -343,6 +363,11 @@ impl World {
 
     fn run(&mut self, who: &HostName, work: &Work) -> Finish {
         let host = self.host(who);
+        if host.broken.contains(work.name()) {
+            return Finish::Failed {
+                error: "it is broken".to_owned(),
+            };
+        }
         if let Some(error) = host.fails.remove(work.name()) {
             return Finish::Failed { error };
         }
@@ -394,7 +419,7 @@ impl World {
     /// Runs everything that is due until `duration` has passed.
     pub fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
-        for _ in 0..1_000_000 {
+        for _ in 0..MOST_TURNS {
             let names: Vec<_> = self.hosts.keys().cloned().collect();
             if self.deliver() || names.iter().any(|name| self.finish(name)) {
                 continue;
