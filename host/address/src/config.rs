@@ -115,7 +115,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// The predecessor drops before it says so: a longer wait means that somebody else listens.
 const TAKE_PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than a server's start; a client that waited so long is better off with another address.
-const RELEASE_LINGER: Duration = Duration::from_secs(30);
+const RELEASE_LINGER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

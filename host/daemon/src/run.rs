@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
+use understudy_address::Address;
 use understudy_protocol::{Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
 use understudy_store::{Retention, Start, Store};
@@ -52,10 +54,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         services: BTreeMap::new(),
         publisher: publisher.clone(),
     };
-    let mut begun = Vec::new();
+    let (mut begun, mut addresses) = (Vec::new(), Vec::new());
     for service in &config.services {
         let (machine, effector, still_serving) =
             start_service(&config, service, &runtime, &store, start, &peers, &inputs).await?;
+        addresses.push(effector.context().parts.address.clone());
         driver
             .services
             .insert(service.name.clone(), Service::new(machine, effector));
@@ -77,6 +80,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let _ = inputs.send(Input::Stop).await;
     if let Err(error) = driving.await {
         warn!(%error, "the driver ended badly");
+    }
+    // Clients of a proxy are told; an address on an interface stays, and so does its server.
+    for address in addresses {
+        address.shutdown().await;
     }
     peers.shutdown().await;
     store.close().await;
@@ -157,6 +164,7 @@ async fn start_service(
             .await
             .with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
     }
+    tokio::spawn(tell_address_events(service.name.clone(), address.clone()));
     let effector = Effector::start(Parts {
         service: service.name.clone(),
         me: config.host.name.clone(),
@@ -174,6 +182,18 @@ async fn start_service(
     let identity = records_of(store.store_id().await?, &service.name);
     let machine = Machine::new(Arc::new(service.plan.clone()), identity, start.boot, durable);
     Ok((machine, effector, still_serving))
+}
+
+/// What an address reports by itself goes to the log.
+async fn tell_address_events(service: ServiceName, address: Address) {
+    let mut events = address.events();
+    loop {
+        match events.recv().await {
+            Ok(event) => info!(%service, event = event.name(), "{event}"),
+            Err(RecvError::Lagged(missed)) => warn!(%service, missed, "the address reported more than could be read"),
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// Each service has records of its own in the one store, and its rounds must be told from every other service's.

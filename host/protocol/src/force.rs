@@ -199,7 +199,12 @@ fn back_to_records(t: &mut Turn) {
     } else if t.m.durable.grant.is_some() {
         crate::holder::enter_released(t);
     } else if t.m.synced() {
-        crate::standby::enter(t);
+        // Somebody who has just been promised a term will soon hold it: no reason to call the service orphaned.
+        if t.m.durable.held.is_some() {
+            sync::settle_after_sync(t)
+        } else {
+            crate::standby::enter(t)
+        }
     } else {
         t.become_role(Role::Unsynced);
     }

@@ -178,6 +178,8 @@ pub(crate) struct Parked {
     pub(crate) kept: Option<RoundId>,
     /// Whether starting failed, so that trying again may help.
     pub(crate) start_failed: bool,
+    /// Whether the last round came to nothing: then it is this host's turn to try again, where that may help.
+    pub(crate) declined: bool,
 }
 
 /// An operator's forced takeover, or the first start.

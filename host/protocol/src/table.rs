@@ -23,7 +23,7 @@ const HOLDERS: &[RoleName] = &[Activating, Active, Asking, Draining, Stopped, Pa
 /// Where a host is after it has heard everybody.
 const SYNCED: &[RoleName] = &[Unsynced, Standby, Activating];
 /// Where an ended force attempt leads.
-const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released];
+const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released, Activating];
 
 /// The rows by the part of the protocol they belong to.
 #[rustfmt::skip]
@@ -41,8 +41,6 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
     ("hearing each other", &[
         quiet("greeted", ANY, "peer connected", None, sync::greet, &[],
             "a new connection begins with a hello"),
-        row("hello-again", &[Unsynced], "timer hello", Some(("everybody was heard", sync::all_heard)), sync::settle_after_sync, SYNCED,
-            "everybody was heard: act on what is remembered"),
         quiet("hello-again", ANY, "timer hello", None, sync::hello_again, &[],
             "somebody was not heard in this boot yet"),
         row("force-disturbed", &[Forcing], "Hello", Some(("it is listed as stopped, or has forgotten its promise", force::hello_disturbs)), force::disturbed, RECORDS,
@@ -289,12 +287,12 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "the drain could not be undone in place: start anew"),
     ]),
     ("parked", &[
-        row("asked-again", &[Parked], "timer retry", Some(("somebody is ready", holder::somebody_is_ready)), holder::ask_from_parked, &[Asking, Parked],
-            "somebody may take over by now"),
-        row("serve-retried", &[Parked], "timer retry", Some(("it was the start that failed", holder::start_failed)), sync::begin_serving, &[Activating],
-            "nobody else is ready: try to serve once more"),
         row("unparked", &[Parked], "timer retry", Some(("the fault is gone", holder::fault_is_gone)), sync::begin_serving, &[Activating],
             "the fault went while the server was being stopped, and the term is still held: serve"),
+        row("asked-again", &[Parked], "timer retry", Some(("somebody is ready, and it is not this host's turn to try", holder::somebody_is_ready)), holder::ask_from_parked, &[Asking, Parked],
+            "somebody may take over by now"),
+        row("serve-retried", &[Parked], "timer retry", Some(("it was the start that failed", holder::start_failed)), sync::begin_serving, &[Activating],
+            "nobody else is ready, or will: try to serve once more"),
         quiet("still-parked", &[Parked], "timer retry", None, holder::wait_parked, &[],
             "the fault is there and nobody is ready"),
         row("unparked", &[Parked], "verdict healthy", None, sync::begin_serving, &[Activating],

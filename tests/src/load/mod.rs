@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use record::{Kind, Mark, Outcome, Recorder, Request, Service};
-pub use report::{PhaseReport, Report, ServiceReport};
+pub use report::{PhaseReport, Report, ServiceReport, Unanswered};
 pub use resp::{RedisClient, Reply};
 pub use verify::{ReadBack, read_back};
 

@@ -24,8 +24,23 @@ pub struct ServiceReport {
     pub phases: Vec<PhaseReport>,
     /// All phases together.
     pub total: PhaseReport,
-    /// The first few requests that were not answered: `(due, why)` in microseconds since the load's start.
-    pub unanswered: Vec<(u64, String)>,
+    /// The requests that were not answered, those of one phase and one reason together.
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// Requests that were not answered for the same reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unanswered {
+    /// In which phase they were due.
+    pub phase: String,
+    /// What came instead of an answer.
+    pub why: String,
+    /// How many.
+    pub count: usize,
+    /// When the first of them was due, in microseconds since the load's start.
+    pub first: u64,
+    /// When the last of them was due.
+    pub last: u64,
 }
 
 /// Figures of one phase. Times are in milliseconds; latencies count from the time a request was due, and leave out the
@@ -57,9 +72,6 @@ pub struct PhaseReport {
     /// Which host's server answered how many, where answers say so.
     pub answered_by: BTreeMap<String, usize>,
 }
-
-/// How many unanswered requests a report tells apart.
-const UNANSWERED_SHOWN: usize = 10;
 
 impl Report {
     /// Works the record through.
@@ -105,7 +117,7 @@ impl ServiceReport {
             service,
             phases: phases.collect(),
             total: PhaseReport::of("total", end, requests, gaps.longest(|_| true)),
-            unanswered: unanswered(requests),
+            unanswered: unanswered(requests, marks),
         }
     }
 }
@@ -163,13 +175,38 @@ impl Gaps {
     }
 }
 
-fn unanswered(requests: &[&Request]) -> Vec<(u64, String)> {
-    let told = requests.iter().filter_map(|r| match &r.outcome {
-        Outcome::Answered => None,
-        Outcome::Failed(why) => Some((r.due, format!("{:?} failed: {why}", r.kind))),
-        Outcome::InDoubt(why) => Some((r.due, format!("{:?} in doubt: {why}", r.kind))),
-    });
-    told.take(UNANSWERED_SHOWN).collect()
+fn unanswered(requests: &[&Request], marks: &[Mark]) -> Vec<Unanswered> {
+    let mut told: Vec<Unanswered> = Vec::new();
+    for request in requests {
+        let why = match &request.outcome {
+            Outcome::Answered => continue,
+            Outcome::Failed(why) => format!("{:?} failed: {why}", request.kind),
+            Outcome::InDoubt(why) => format!("{:?} in doubt: {why}", request.kind),
+        };
+        let phase = marks
+            .iter()
+            .rev()
+            .find(|m| m.at <= request.due)
+            .map_or("", |m| &m.phase);
+        match told.iter_mut().find(|t| t.phase == phase && t.why == why) {
+            Some(same) => {
+                same.count += 1;
+                same.first = same.first.min(request.due);
+                same.last = same.last.max(request.due);
+            }
+            None => {
+                let (first, last) = (request.due, request.due);
+                told.push(Unanswered {
+                    phase: phase.to_owned(),
+                    why,
+                    count: 1,
+                    first,
+                    last,
+                });
+            }
+        }
+    }
+    told
 }
 
 fn quantile(sorted: &[u64], percent: usize) -> u64 {

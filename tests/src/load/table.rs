@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::report::{PhaseReport, Report, ServiceReport};
+use super::report::{PhaseReport, Report, ServiceReport, Unanswered};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,8 +32,16 @@ impl fmt::Display for ServiceReport {
         for phase in self.phases.iter().chain([&self.total]) {
             writeln!(f, "{}", Row(phase))?;
         }
-        for (due, why) in &self.unanswered {
-            writeln!(f, "  at {:.3} s: {why}", *due as f64 / 1e6)?;
+        for Unanswered {
+            phase,
+            why,
+            count,
+            first,
+            last,
+        } in &self.unanswered
+        {
+            let (first, last) = (*first as f64 / 1e6, *last as f64 / 1e6);
+            writeln!(f, "  {phase:<10}{count:>14} × {why} (due at {first:.3} to {last:.3} s)")?;
         }
         Ok(())
     }

@@ -211,6 +211,12 @@ impl Stage<'_> {
             self.cluster.alpha.site.disk.free()?;
         }
         let cured_at = self.load.recorder().now();
+        if !self.cluster.alpha.site.disk.can_fill() {
+            for service in SERVICES {
+                self.cluster.wait_ready(HOSTS[0], service, PATIENCE).await?;
+                self.cluster.beta.rest.giveback(service).await?;
+            }
+        }
         self.tell_until("alpha serves both services", &served_by(HOSTS[0]))
             .await?;
         self.load.mark("after");
@@ -297,16 +303,16 @@ impl Closing<'_> {
                 rounds.len() == 2,
                 format!("{} rounds", rounds.len()),
             );
-            for round in rounds {
-                self.account(service, &round, recorder).await?;
-                let wrong = disagreements(self.lines, service, &round);
+            for (round, move_) in rounds.iter().zip(["takeover", "giveback"]) {
+                self.account(service, round, recorder).await?;
+                let wrong = disagreements(self.lines, service, round);
                 let detail = if wrong.is_empty() {
                     "every step, in order, same terms".to_owned()
                 } else {
                     wrong.join("; ")
                 };
                 self.checks.note(
-                    format!("{service}: both journals agree on round {round}"),
+                    format!("{service}: both journals agree on the {move_}"),
                     wrong.is_empty(),
                     detail,
                 );

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::cluster::{Built, Cluster, Giveback, HostPorts, Ports, SERVICES, Wishes};
-use crate::servers::{Guard, sweep};
+use crate::servers::{DataDisk, Guard, sweep};
 
 pub use account::{Account, account_for};
 pub use agreement::disagreements;
@@ -58,10 +58,15 @@ const PORTS: Ports = Ports {
     ],
 };
 
-fn wishes() -> Wishes {
+/// Where no disk can be filled, the fault ends with the server that had it: then the giveback waits for its chapter.
+fn wishes(can_fill_disks: bool) -> Wishes {
     Wishes {
         services: SERVICES.to_vec(),
-        giveback: Giveback::AutoAfter(2),
+        giveback: if can_fill_disks {
+            Giveback::AutoAfter(2)
+        } else {
+            Giveback::Manual
+        },
         disk_mebibytes: 64,
         hold: "2s",
         drain: "30s",
@@ -75,7 +80,8 @@ pub async fn play(wanted: &Wanted) -> Result<bool> {
     let guard = Guard::start(&wanted.built.guard(), &wanted.folder)?;
     let mut teller = Teller::new();
     ports_are_free()?;
-    let mut cluster = Cluster::prepare(&wanted.folder, &wanted.built, PORTS, &wishes())?;
+    let can_fill_disks = DataDisk::make(&wanted.folder.join("trial"), 1)?.can_fill();
+    let mut cluster = Cluster::prepare(&wanted.folder, &wanted.built, PORTS, &wishes(can_fill_disks))?;
     let mut checks = Checks::default();
     let played = tokio::select! {
         played = chapters::play(&mut cluster, &mut teller, &mut checks) => played,

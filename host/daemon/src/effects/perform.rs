@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use understudy_protocol::{
-    Cause, Disposition, Fault, FaultKind, Finish, HostName, Outcome, RoundId, Severity, Term, Work,
+    Cause, Disposition, Fault, FaultKind, Finish, HostName, Outcome, RoundId, Severity, StopPurpose, Term, Work,
 };
 use understudy_runtime::{Assessment, Manner, RequestPages, Status, Step};
 
@@ -34,7 +34,11 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         Work::StopAdmitting { round, to } => stop_admitting(context, work, *round, to.as_ref()).await,
         Work::Settle { round, .. } => settle(context, work, *round).await,
         Work::ResendCompilation { round, to } => context.resend(*round, to).await,
-        Work::StopServer { forced, .. } => {
+        Work::StopServer { forced, purpose } => {
+            if *purpose == StopPurpose::Release && !*forced {
+                // A dialogue whose answer had paused may have gone on since the drain.
+                context.parts.address.quiesce(QUIESCE).await;
+            }
             let manner = if *forced { Manner::Forced } else { Manner::Graceful };
             context
                 .until_done(work, StepName::ShutDown(manner), context.fencing_term())
@@ -188,7 +192,8 @@ async fn seal(context: &Context, round: RoundId, to: Option<&HostName>, kept: Op
 async fn resume(context: &Context, work: &Work, term: Term) -> Result<(), String> {
     context.succeeded_by(None);
     context.until_done(work, StepName::Resume, term).await?;
-    context.parts.address.admit().await.map_err(|error| error.to_string())
+    // Taking undoes a hold, and a drop that was not followed by a release.
+    context.parts.address.take().await.map_err(|error| error.to_string())
 }
 
 /// Every request of the compilation gets its disposition; what the plugin does not say is lost, and said so.

@@ -168,7 +168,10 @@ fn parked_state(t: &Turn) -> Option<Parked> {
 fn go_on(t: &mut Turn, parked: Option<Parked>) {
     match parked {
         Some(parked) => {
-            t.become_role(Role::Parked(parked));
+            t.become_role(Role::Parked(Parked {
+                declined: true,
+                ..parked
+            }));
             t.start_retry();
         }
         None => serve_on(t),

@@ -19,6 +19,7 @@ pub(crate) fn park(t: &mut Turn) {
         cause: drain.cause,
         kept: Some(drain.round),
         start_failed: false,
+        declined: false,
     }));
     t.start_retry();
 }
@@ -49,12 +50,14 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
         cause: Cause::Fault(fault),
         kept,
         start_failed: true,
+        declined: false,
     }));
     t.start_retry();
 }
 
 pub(crate) fn somebody_is_ready(t: &Turn) -> bool {
-    t.m.plan.others().any(|host| not_ready(t, host).is_none())
+    let my_turn = matches!(&t.m.role, Role::Parked(parked) if parked.start_failed && parked.declined);
+    !my_turn && t.m.plan.others().any(|host| not_ready(t, host).is_none())
 }
 
 /// The fault is gone, by what the probes say: they say it once, and may have said it before the server was down.

@@ -53,6 +53,8 @@ pub struct World {
     pub plan: Plan,
     pub network: VecDeque<(HostName, Envelope)>,
     pub cut: BTreeSet<(HostName, HostName)>,
+    /// Messages of this name from this host get lost.
+    pub lost: BTreeSet<(HostName, String)>,
     pub log: Vec<String>,
     pub chatty: bool,
     /// Write no log: for walks that are expected to be right.
@@ -122,6 +124,7 @@ impl World {
             plan,
             network: VecDeque::new(),
             cut: BTreeSet::new(),
+            lost: BTreeSet::new(),
             log: Vec::new(),
             chatty: false,
             silent: false,
@@ -272,7 +275,8 @@ impl World {
     fn act(&mut self, who: &HostName, action: Action) {
         match action {
             Action::Send { to, message } => {
-                let connected = !self.is_cut(who, &to) && self.host(&to).machine.is_some();
+                let lost = self.lost.contains(&(who.clone(), message.name().to_owned()));
+                let connected = !lost && !self.is_cut(who, &to) && self.host(&to).machine.is_some();
                 let Some(machine) = &self.host(who).machine else { return };
                 if connected {
                     let envelope = machine.envelope(message);
@@ -431,6 +435,12 @@ impl World {
                     for name in &names {
                         if self.host(name).due().is_some_and(|due| due <= self.now) {
                             self.handle(name, &Event::TimeReached);
+                            let now = self.now;
+                            let host = self.host(name);
+                            let stuck = host.working.iter().all(|work| host.held_back.contains(work.name()));
+                            if host.store_broken && stuck && host.stalled_until <= now {
+                                host.stalled_until = now + Duration::from_secs(5);
+                            }
                         }
                     }
                 }
