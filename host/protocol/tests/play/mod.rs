@@ -56,6 +56,16 @@ fn step(world: &mut World, words: &[&str]) {
         ("lose", who) => drop(world.lost.insert((name(who), words[2].into()))),
         ("break", who) => drop(world.host(&name(who)).broken.insert(words[2].into())),
         ("mend", who) => drop(world.host(&name(who)).broken.remove(words[2])),
+        ("again", who) => {
+            let found = world
+                .last
+                .iter()
+                .find(|((from, named), _)| from.as_str() == who && *named == words[2]);
+            let (to, envelope) = found.map(|(_, message)| message.clone()).expect("it was said before");
+            let to = words.get(3).map_or(to, |other| name(other));
+            world.network.push_front((to, envelope));
+        }
+        ("tell-ignored", what) => world.chatty = what == "on",
         ("lose-nothing", _) => world.lost.clear(),
         ("heal", a) => world.heal(&name(a), &name(words[2])),
         ("auto-giveback", delay) => {

@@ -52,6 +52,8 @@ pub struct World {
     pub hosts: BTreeMap<HostName, Host>,
     pub plan: Plan,
     pub network: VecDeque<(HostName, Envelope)>,
+    /// The last message of each name from each host, for scenarios that send it once more.
+    pub last: BTreeMap<(HostName, &'static str), (HostName, Envelope)>,
     pub cut: BTreeSet<(HostName, HostName)>,
     /// Messages of this name from this host get lost.
     pub lost: BTreeSet<(HostName, String)>,
@@ -123,6 +125,7 @@ impl World {
             hosts,
             plan,
             network: VecDeque::new(),
+            last: BTreeMap::new(),
             cut: BTreeSet::new(),
             lost: BTreeSet::new(),
             log: Vec::new(),
@@ -269,7 +272,7 @@ impl World {
         for action in actions {
             self.act(who, action);
         }
-        self.check(who);
+        self.check(who, row.is_some());
     }
 
     fn act(&mut self, who: &HostName, action: Action) {
@@ -280,6 +283,10 @@ impl World {
                 let Some(machine) = &self.host(who).machine else { return };
                 if connected {
                     let envelope = machine.envelope(message);
+                    if !self.silent {
+                        let key = (who.clone(), envelope.message.name());
+                        self.last.insert(key, (to.clone(), envelope.clone()));
+                    }
                     self.network.push_back((to, envelope));
                 }
             }

@@ -104,7 +104,7 @@ impl World {
         self.log.join("\n")
     }
 
-    pub(super) fn check(&self, who: &HostName) {
+    pub(super) fn check(&self, who: &HostName, changed: bool) {
         let admitting = self.admitting();
         assert!(
             admitting.len() <= 1,
@@ -136,7 +136,9 @@ impl World {
                 self.text()
             );
         }
-        self.check_waiting(who);
+        if changed {
+            self.check_waiting(who);
+        }
     }
 
     /// Nothing waits without a timer, and nothing that the probes said is forgotten.
