@@ -122,8 +122,9 @@ fn walks() {
         .filter(|(place, _)| !taken.contains(place))
         .map(|(_, name)| name)
         .collect();
+    // Fewer walks than usual are asked for to find something else.
     assert!(
-        never.is_empty(),
+        never.is_empty() || seeds < SEEDS,
         "no walk and no scenario takes these rows of the table:\n{}",
         never.join("\n")
     );
