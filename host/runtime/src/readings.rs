@@ -3,6 +3,8 @@
 
 mod parse;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::call::Reading;
@@ -130,7 +132,10 @@ fn temperature(root: &Path, path: &str, sensor: String) -> Option<Reading> {
 
 /// The file's text; nothing where it can't be read.
 fn text(root: &Path, path: &str) -> String {
-    std::fs::read_to_string(root.join(path)).unwrap_or_default()
+    let mut text = String::with_capacity(USUAL_BYTES);
+    // Not all at once: the kernel calls these files empty, and the standard library would feel its way with tiny reads.
+    let read = File::open(root.join(path)).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    read.map(|_| text).unwrap_or_default()
 }
 
 fn entries(root: &Path, directory: &str) -> Vec<String> {
@@ -157,6 +162,11 @@ fn with(key: &str, value: f64, unit: &str, attribute: &str, text: String) -> Rea
         ..plain(key, value, unit)
     }
 }
+
+/// Holds any of these files on a usual machine.
+const USUAL_BYTES: usize = 4 << 10;
+/// Far more than any of them has.
+const MOST_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -161,7 +161,7 @@ async fn read(connection: &mut Connection, max: u32, allowed: Duration) -> Resul
             "read at least 1 byte: empty means that the other side has closed".to_owned(),
         ));
     }
-    let mut buffer = vec![0; max];
+    let mut buffer = vec![0; max.min(READ_AT_ONCE)];
     match timeout(allowed, stream.read(&mut buffer)).await {
         Ok(Ok(length)) => {
             buffer.truncate(length);
@@ -202,5 +202,7 @@ pub(crate) fn clip(text: &str) -> String {
 
 /// The size that the interface promises.
 const MOST_AT_ONCE: usize = 256 << 10;
+/// A guest asks for as much as it would take, and answers are short: more room would be wiped for nothing.
+const READ_AT_ONCE: usize = 16 << 10;
 /// Status pages are far smaller; what is cut off is said.
 const MOST_BODY: usize = 4 << 20;
