@@ -33,8 +33,10 @@ pub struct Account {
     pub undisposed: usize,
     /// Requests that were surely under way by the clients' record.
     pub under_way: usize,
-    /// Of those, the ones that the compilation does not list, by their client's address.
+    /// Of those, the ones that the compilation does not list: the client, and when it asked and had its answer.
     pub unlisted: Vec<String>,
+    /// What the compilation lists of clients that are not the load's: the hosts' own probes, and mistakes.
+    pub strangers: Vec<String>,
     /// Requests that ended without an answer in the time of this takeover.
     pub unanswered: usize,
     /// Of those that the first had received, the ones that the compilation does not list.
@@ -139,13 +141,21 @@ fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain,
     // Sent to the first, or to nobody yet, when its server stopped; and then no answer.
     let caught = |r: &&Request| r.outcome != Outcome::Answered && r.sent < stopped && r.end + MARGIN_US > began;
     let unanswered: Vec<&Request> = of_service().filter(caught).collect();
-    let unlisted = |among: &[&Request]| {
-        let clients = among
+    let unlisted = |among: &[&Request]| -> Vec<String> {
+        let missing = among
             .iter()
-            .filter_map(|r| r.retried_from.or(r.client))
-            .map(|c| c.to_string());
-        clients.filter(|c| !listed.contains(c.as_str())).collect()
+            .filter(|r| r.client.is_some() && !listed.contains(client_of(r).as_str()));
+        missing.map(|r| tell(r, began)).collect()
     };
+    let known: BTreeSet<String> = of_service()
+        .flat_map(|r| [r.client, r.retried_from])
+        .flatten()
+        .map(|c| c.to_string())
+        .collect();
+    let strange = requests.iter().filter(|r| !known.contains(&r.client));
+    let strangers = strange
+        .map(|r| format!("{} {} ({})", r.id, r.operation, r.state))
+        .collect();
     let mut outcomes = BTreeMap::new();
     for disposition in requests.iter().filter_map(|r| r.disposition.as_ref()) {
         *outcomes.entry(disposition.outcome.clone()).or_insert(0) += 1;
@@ -159,7 +169,27 @@ fn account_of(compilation: &Compilation, requests: &[RequestLine], drain: Drain,
         undisposed: requests.iter().filter(|r| r.disposition.is_none()).count(),
         under_way: under_way.len(),
         unlisted: unlisted(&under_way),
+        strangers,
         unanswered: unanswered.len(),
         unanswered_unlisted: unlisted(&unanswered),
     }
+}
+
+/// Who asked the first: with a request that was asked again, the connection that was closed under it.
+fn client_of(request: &Request) -> String {
+    request
+        .retried_from
+        .or(request.client)
+        .map(|c| c.to_string())
+        .unwrap_or_default()
+}
+
+fn tell(request: &Request, began: u64) -> String {
+    let relative = |at: u64| (at as f64 - began as f64) / 1e3;
+    let (sent, ended) = (relative(request.sent), relative(request.end));
+    let client = client_of(request);
+    format!(
+        "{client} ({:?}, sent at {sent:.0} ms of the drain, ended at {ended:.0} ms)",
+        request.kind
+    )
 }

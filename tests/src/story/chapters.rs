@@ -331,6 +331,13 @@ impl Closing<'_> {
             account.under_way,
             account.unlisted.len()
         );
+        if !account.unlisted.is_empty() {
+            detail.push_str(&format!(
+                "; under way and not listed: {}; listed of nobody's clients: {}",
+                account.unlisted.join(", "),
+                account.strangers.join(", ")
+            ));
+        }
         if !account.unanswered_unlisted.is_empty() {
             detail.push_str(&format!(
                 "; not answered and not listed: {}",

@@ -7,4 +7,5 @@ mod guards;
 mod orders;
 mod page;
 mod reads;
+mod samples;
 mod support;

@@ -45,6 +45,11 @@ impl Identity {
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.authority)
     }
+
+    /// How long this host's certificate is still good; none when it has ended.
+    pub fn remaining(&self) -> Option<Duration> {
+        expires(&self.certificate).ok()?.duration_since(SystemTime::now()).ok()
+    }
 }
 
 /// The name of a host in certificates. `.internal` is reserved for private use: nobody else can own it.

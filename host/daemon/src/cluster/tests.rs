@@ -34,6 +34,8 @@ fn a_host_founds_and_another_joins() {
     assert_ne!(founder.certificate, joined.certificate);
     assert!(founder.can_invite && !joined.can_invite);
     assert!(joined.certificate_expires < joined.authority_expires);
+    let remaining = Identity::load(&second).unwrap().remaining().unwrap();
+    assert!(remaining > Duration::from_secs(9 * 365 * 24 * 3600), "{remaining:?}");
 }
 
 #[test]

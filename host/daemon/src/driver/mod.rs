@@ -23,7 +23,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
-use understudy_protocol::{Action, Entry, Envelope, Event, HostName, Machine, Refusal, RoundId, ServiceName, Stored, Time};
+use understudy_protocol::{
+    Action, Entry, Envelope, Event, HostName, Machine, Refusal, RoundId, ServiceName, Stored, Time,
+};
 use understudy_store::{JournalFilter, Order, Store, StoreError};
 
 pub(crate) use clock::{Clock, wall_ms};

@@ -136,6 +136,9 @@ impl Peers {
                 identity: identity.host,
             });
         }
+        if identity.remaining().is_none_or(|remaining| remaining < RENEW_BEFORE) {
+            tracing::warn!(host = %me, "this host's certificate ends soon: invite it anew (`understudy cluster invite`)");
+        }
         let tls = tls::Ends::new(&identity)?;
         let listener = TcpListener::bind(listen)
             .await
@@ -224,3 +227,6 @@ impl Peers {
         self.0.tasks.wait().await;
     }
 }
+
+/// Ninety days: an operator looks at the log of a healthy daemon seldom.
+const RENEW_BEFORE: Duration = Duration::from_secs(90 * 24 * 3600);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use understudy_protocol::{
     DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, ServerState,
-    Severity, Verdict, Work,
+    Severity, Term, Verdict, Work,
 };
 
 use crate::world::{World, plan};
@@ -316,7 +316,21 @@ impl Walk {
                     let host = &self.world.hosts[*name];
                     host.machine.is_none() && host.server == ServerState::Stopped
                 };
-                let stopped = self.names.iter().filter(off).cloned().collect();
+                let stopped: Vec<HostName> = self.names.iter().filter(off).cloned().collect();
+                // A limit of the terms: they do not say which of two forced takeovers came later. Where a stopped host
+                // forced one that this host has not heard of, the operator must start that host, and not this one.
+                let known = self.world.hosts[&who]
+                    .disk
+                    .as_ref()
+                    .map_or(Term::NONE, |disk| disk.known);
+                let unheard_of = |name: &HostName| {
+                    self.world.hosts[name]
+                        .held()
+                        .is_some_and(|held| held > known && held >= Term::FIRST_FORCED)
+                };
+                if stopped.iter().any(unheard_of) {
+                    return;
+                }
                 Order::Force {
                     stopped,
                     by,
