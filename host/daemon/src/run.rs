@@ -25,7 +25,7 @@ use crate::assemble;
 use crate::cluster::Identity;
 use crate::config::{self, Config};
 use crate::driver::{Clock, Driver, Input, Publisher, Service, ServiceInfo, wall_ms};
-use crate::effects::{Effector, Parts};
+use crate::effects::{Effector, Parts, ServingMark};
 use crate::notify;
 use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
 use crate::surface::Surface;
@@ -39,7 +39,8 @@ const INPUTS: usize = 1024;
 /// When something that the daemon needs can't be had: each names the place and the mend.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let store = open_store(&config).await?;
-    let start = store.next_boot(&machine_boot_id()).await?;
+    let machine_boot_id = machine_boot_id();
+    let start = store.next_boot(&machine_boot_id).await?;
     let runtime = Runtime::new(RuntimeConfig {
         cache_dir: config.host.state_dir.join("compiled"),
         limits: Limits::default(),
@@ -56,8 +57,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let (mut begun, mut addresses) = (Vec::new(), Vec::new());
     for service in &config.services {
-        let (machine, effector, still_serving) =
-            start_service(&config, service, &runtime, &store, start, &peers, &inputs).await?;
+        let (machine, effector, still_serving) = start_service(
+            &config,
+            service,
+            &runtime,
+            &store,
+            (start, &machine_boot_id),
+            &peers,
+            &inputs,
+        )
+        .await?;
         addresses.push(effector.context().parts.address.clone());
         driver
             .services
@@ -149,15 +158,17 @@ async fn start_service(
     service: &config::Service,
     runtime: &Runtime,
     store: &Store,
-    start: Start,
+    (start, machine_boot_id): (Start, &str),
     peers: &Peers,
     inputs: &mpsc::Sender<Input>,
 ) -> anyhow::Result<(Machine, Effector, bool)> {
     let durable = store.durable(&service.name).await?;
     let address = assemble::address(service, &config.host.name).await?;
     let plugins = assemble::plugins(runtime, &config.host, service, &address).await?;
+    let mark = ServingMark::new(&config.host.state_dir, &service.name, machine_boot_id);
     let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
-    let still_serving = holds && start.same_machine_boot && assemble::is_serving(&plugins, &service.name).await;
+    let still_serving =
+        holds && start.same_machine_boot && mark.is_set() && assemble::is_serving(&plugins, &service.name).await;
     if !holds {
         address
             .clear()
@@ -173,6 +184,7 @@ async fn start_service(
         probe_settings: assemble::probe_settings(&service.probe),
         address,
         reboot: assemble::reboot(service, service.plan.timing.reboot),
+        mark,
         fence: plugins.fence,
         store: store.clone(),
         peers: peers.clone(),

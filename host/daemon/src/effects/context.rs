@@ -11,7 +11,7 @@ use understudy_protocol::{Event, HostName, RequestStatus, RoundId, ServiceName, 
 use understudy_runtime::{CallContext, Expectation, Plugin, SavedState, Target};
 use understudy_store::Store;
 
-use super::{RebootCommand, Stance};
+use super::{RebootCommand, ServingMark, Stance};
 use crate::driver::Input;
 use crate::peers::Peers;
 use crate::probes::{ProbeSettings, Seen};
@@ -27,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) probe_settings: ProbeSettings,
     pub(crate) address: Address,
     pub(crate) reboot: Option<RebootCommand>,
+    pub(crate) mark: ServingMark,
     /// Shared with every target of the service.
     pub(crate) fence: Arc<AtomicU64>,
     pub(crate) store: Store,

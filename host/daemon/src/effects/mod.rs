@@ -16,6 +16,7 @@ mod compile;
 mod context;
 mod lanes;
 mod ledger;
+mod mark;
 mod perform;
 mod reboot;
 mod steps;
@@ -28,6 +29,7 @@ use understudy_runtime::Expectation;
 
 use context::saved_state;
 pub(crate) use context::{Context, Parts, lock};
+pub(crate) use mark::ServingMark;
 pub(crate) use reboot::RebootCommand;
 
 /// Pages of a peer's compilation that wait to be written: enough to keep the disk busy, few enough to push back.

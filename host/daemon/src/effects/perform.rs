@@ -44,13 +44,13 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
                 .until_done(work, StepName::ShutDown(manner), context.fencing_term())
                 .await
         }
-        Work::DropAddress { .. } => context.parts.address.drop_address().await.map_err(|e| e.to_string()),
+        Work::DropAddress { .. } => drop_address(context).await,
         Work::Resume { term } => resume(context, work, *term).await,
         Work::Serve { term, .. } => {
             context.succeeded_by(None);
             context.until_done(work, StepName::TakeOver, *term).await
         }
-        Work::TakeAddress { .. } => context.parts.address.take().await.map_err(|e| e.to_string()),
+        Work::TakeAddress { .. } => take_address(context).await,
         Work::ResolveRequests { term, round } => resolve(context, *term, *round).await,
         Work::StandBy { .. } => {
             context
@@ -67,6 +67,23 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         Ok(()) => Finish::Done,
         Err(error) => Finish::Failed { error },
     }
+}
+
+async fn take_address(context: &Context) -> Result<(), String> {
+    context.parts.address.take().await.map_err(|error| error.to_string())?;
+    context.parts.mark.set();
+    Ok(())
+}
+
+/// The mark goes first: a server whose mark is gone is never taken for one that still serves by right.
+async fn drop_address(context: &Context) -> Result<(), String> {
+    context.parts.mark.remove()?;
+    context
+        .parts
+        .address
+        .drop_address()
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn assess(context: &Context, cause: &Cause) -> Finish {
