@@ -359,3 +359,13 @@ fn scripts_stop_at_the_first_error() {
 fn is_example(file: &Path) -> bool {
     short(file).starts_with("plugins/examples/")
 }
+
+#[test]
+fn the_readme_shows_the_machine_that_runs() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let block = format!("```mermaid\n{}```", understudy_protocol::diagram());
+    assert!(
+        readme.contains(&block),
+        "print the README's diagram anew: `understudy fsm`"
+    );
+}
