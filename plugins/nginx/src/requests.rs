@@ -40,9 +40,8 @@ fn may_go_on(connection: &ConnectionInfo) -> bool {
 
 /// Those on which the client has said nothing for `ms`, and nginx is still speaking, or has stopped just now.
 pub(crate) fn speaking_for(connections: &[ConnectionInfo], ms: u64) -> Vec<&ConnectionInfo> {
-    let speaks = |connection: &&ConnectionInfo| {
-        may_go_on(connection) && received_ms_ago(connection).is_none_or(|ago| ago >= ms)
-    };
+    let speaks =
+        |connection: &&ConnectionInfo| may_go_on(connection) && received_ms_ago(connection).is_none_or(|ago| ago >= ms);
     connections.iter().filter(speaks).collect()
 }
 
@@ -204,7 +203,11 @@ mod tests {
 
     #[test]
     fn an_answer_that_may_go_on_is_under_way_until_nginx_says_otherwise() {
-        let told = [("awaiting-answer", "false"), ("last-sent-ms-ago", "300"), ("last-received-ms-ago", "900")];
+        let told = [
+            ("awaiting-answer", "false"),
+            ("last-sent-ms-ago", "300"),
+            ("last-received-ms-ago", "900"),
+        ];
         let speaking = connection("established", &told);
         assert_eq!(entry(&speaking, 0, false).unwrap().state, RequestState::Running);
         assert_eq!(entry(&speaking, 0, true).unwrap().state, RequestState::Completed);
