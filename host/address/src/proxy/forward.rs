@@ -150,6 +150,8 @@ async fn forward(
                     End::Finished | End::ListenerBroke => client_finished = true,
                     End::SpeakerBroke => break Some(End::ListenerBroke),
                 },
+                // A server that stops in order waits for a connection on which nothing was ever said (nginx: a minute).
+                () = held_back_unused(account) => return After::Again,
                 () = &mut leaving => {
                     if !account.delivering() {
                         break None;
@@ -177,6 +179,19 @@ async fn forward(
         pump::reset(server);
     }
     after
+}
+
+/// Ends when the client is held back and neither side has said anything: another server does as well.
+async fn held_back_unused(account: &Account) {
+    let mut gate = account.gate();
+    loop {
+        // The sender lives in the account, so waiting can't fail.
+        let _ = gate.wait_for(|gate| *gate != Gate::Open).await;
+        if account.history().untouched() {
+            return;
+        }
+        let _ = gate.changed().await;
+    }
 }
 
 /// What follows from the end of the server's side; none: the ordinary end of a flow. `end` is none where the proxy
