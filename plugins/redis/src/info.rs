@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_copy_that_never_was_complete_shows() {
-        let replica = |rest: &str| Info::parse(&format!("role:slave\r\nmaster_link_status:{rest}"));
+        let replica = |rest: &str| Info::parse(format!("role:slave\r\nmaster_link_status:{rest}"));
         assert!(replica("up").was_ever_linked());
         assert!(replica("down\r\nmaster_link_down_since_seconds:3").was_ever_linked());
         assert!(!replica("down\r\nmaster_link_down_since_seconds:-1").was_ever_linked());

@@ -194,7 +194,7 @@ fn the_machine_has_a_say() {
 #[test]
 fn an_incomplete_copy_is_never_promoted() {
     assert_eq!(is_incomplete(&Info::parse(GOOD)), None);
-    assert!(is_incomplete(&Info::parse(&format!("{GOOD}master_sync_in_progress:1\n"))).is_some());
+    assert!(is_incomplete(&Info::parse(format!("{GOOD}master_sync_in_progress:1\n"))).is_some());
     assert!(
         is_incomplete(&Info::parse(
             "role:slave\nmaster_link_status:down\nmaster_link_down_since_seconds:-1\n"

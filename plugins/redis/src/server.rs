@@ -136,7 +136,7 @@ impl Server {
         let answer = self.command(&["INFO"])?;
         answer
             .text()
-            .map(|text| Info::parse(text))
+            .map(Info::parse)
             .ok_or_else(|| Trouble::NotRedis("INFO is not text".into()))
     }
 
