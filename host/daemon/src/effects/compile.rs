@@ -172,8 +172,13 @@ fn merge(
 ) -> (HashMap<String, RequestStatus>, Vec<RequestStatus>) {
     let mut changes = Vec::new();
     let mut after = HashMap::with_capacity(before.len().max(now.len()));
-    for (id, request) in now {
-        if before.remove(&id).as_ref() != Some(&request) {
+    for (id, mut request) in now {
+        let earlier = before.remove(&id);
+        if let Some(earlier) = &earlier {
+            // Whose it is does not change; once its client's connection has ended, a listing may no longer know it.
+            request.client.clone_from(&earlier.client);
+        }
+        if earlier.as_ref() != Some(&request) {
             changes.push(request.clone());
         }
         after.insert(id, request);
@@ -218,5 +223,23 @@ mod tests {
         let said: Vec<_> = changes.iter().map(|r| (r.id.as_str(), r.state)).collect();
         assert_eq!(said, [("a", RequestState::Completed), ("c", RequestState::Queued)]);
         assert_eq!(after.len(), 3);
+    }
+
+    #[test]
+    fn a_later_listing_that_has_lost_the_client_does_not_take_it_away() {
+        let with_client = |client: &str, state| {
+            let (id, status) = request("a", state);
+            HashMap::from([(
+                id,
+                RequestStatus {
+                    client: client.to_owned(),
+                    ..status
+                },
+            )])
+        };
+        let (after, _) = merge(HashMap::new(), with_client("192.0.2.7:5000", RequestState::Running));
+        let (after, changes) = merge(after, with_client("127.0.0.1:40000", RequestState::Completed));
+        assert_eq!(after["a"].client, "192.0.2.7:5000");
+        assert_eq!((changes.len(), changes[0].state), (1, RequestState::Completed));
     }
 }
