@@ -14,11 +14,9 @@ use understudy_protocol::{HostName, ServiceName};
 use understudy_runtime::{ClientCertificate, Plugin, Runtime, Secret, Target};
 
 use crate::config;
+use crate::edges::{Drainer, Granted};
 use crate::effects::RebootCommand;
 use crate::probes::{Counts, ProbeSettings};
-
-/// A plugin and everything it may use.
-pub(crate) type Granted = (Arc<Plugin>, Arc<Target>);
 
 /// A service's plugins, by what they do.
 pub(crate) struct Plugins {
@@ -43,11 +41,14 @@ pub(crate) async fn plugins(
             .with_context(|| format!("service {}", service.name))?;
         let target = target(host, service, wanted, &plugin, &fence, address)
             .with_context(|| format!("service {}, plugin {}", service.name, wanted.name()))?;
-        let granted = (plugin, Arc::new(target));
-        if granted.0.is_probe() {
+        let granted = Granted {
+            plugin,
+            target: Arc::new(target),
+        };
+        if granted.plugin.is_probe() {
             probes.push(granted.clone());
         }
-        if granted.0.is_drain() && drain.replace(granted).is_some() {
+        if granted.plugin.is_drain() && drain.replace(granted).is_some() {
             bail!(
                 "service {}: more than one plugin drains; keep one [[service.plugin]] that exports `drain`",
                 service.name
@@ -200,7 +201,7 @@ pub(crate) async fn is_serving(plugins: &Plugins, service: &ServiceName) -> bool
     /// An unanswered question means: it does not, start anew.
     const PATIENCE: Duration = Duration::from_secs(3);
     let call = CallContext::new(Term(u64::MAX), Expectation::Serving, PATIENCE);
-    match plugins.drain.0.observe(&plugins.drain.1, call).await {
+    match plugins.drain.observe(call).await {
         Ok(state) => state == ServerState::Serving,
         Err(failure) => {
             tracing::warn!(%service, %failure, "could not find out whether the server still serves");

@@ -5,6 +5,7 @@
 //! cli/       parses the command line; asks a running daemon over REST, or starts one (run.rs)
 //! config/    what the operator settled          cluster/   who belongs to the cluster
 //! peers/     connections to the other hosts     driver/, effects/   the machine, and what it orders
+//! edges/     what driver, effects and probes need of the world, as traits
 //! assemble.rs  from configuration to parts     surface.rs, shown.rs, takeovers.rs  what the API sees
 //! exit.rs    every exit code
 //! ```
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 mod driver;
+mod edges;
 mod effects;
 pub mod exit;
 mod flows;

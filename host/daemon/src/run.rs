@@ -48,29 +48,30 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (inputs, waiting) = mpsc::channel(INPUTS);
     let peers = start_peers(&config, &inputs).await?;
     let publisher = Arc::new(Publisher::new(&config.host.name, service_infos(&config)));
+    let clock = Clock::start();
     let mut driver = Driver {
-        clock: Clock::start(),
-        store: store.clone(),
-        peers: peers.clone(),
+        clock: clock.clone(),
+        store: Arc::new(store.clone()),
+        peers: Arc::new(peers.clone()),
         services: BTreeMap::new(),
         publisher: publisher.clone(),
     };
     let (mut begun, mut addresses) = (Vec::new(), Vec::new());
     for service in &config.services {
-        let (machine, effector, still_serving) = start_service(
-            &config,
-            service,
-            &runtime,
-            &store,
-            (start, &machine_boot_id),
-            &peers,
-            &inputs,
-        )
-        .await?;
-        addresses.push(effector.context().parts.address.clone());
-        driver
-            .services
-            .insert(service.name.clone(), Service::new(machine, effector));
+        let around = Around {
+            config: &config,
+            clock: &clock,
+            runtime: &runtime,
+            store: &store,
+            start,
+            machine_boot_id: &machine_boot_id,
+            peers: &peers,
+            inputs: &inputs,
+        };
+        let ready = around.start_service(service).await?;
+        addresses.push(ready.address);
+        let still_serving = ready.still_serving;
+        driver.services.insert(service.name.clone(), ready.service);
         begun.push((service.name.clone(), Event::Started { still_serving }));
     }
     for (service, event) in begun {
@@ -153,47 +154,68 @@ async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>) -> anyhow::R
     Ok(Peers::start(peers_config, events).await?)
 }
 
-async fn start_service(
-    config: &Config,
-    service: &config::Service,
-    runtime: &Runtime,
-    store: &Store,
-    (start, machine_boot_id): (Start, &str),
-    peers: &Peers,
-    inputs: &mpsc::Sender<Input>,
-) -> anyhow::Result<(Machine, Effector, bool)> {
-    let durable = store.durable(&service.name).await?;
-    let address = assemble::address(service, &config.host.name).await?;
-    let plugins = assemble::plugins(runtime, &config.host, service, &address).await?;
-    let mark = ServingMark::new(&config.host.state_dir, &service.name, machine_boot_id);
-    let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
-    let still_serving =
-        holds && start.same_machine_boot && mark.is_set() && assemble::is_serving(&plugins, &service.name).await;
-    if !holds {
-        address
-            .clear()
-            .await
-            .with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
+/// What every service is started with.
+struct Around<'a> {
+    config: &'a Config,
+    clock: &'a Clock,
+    runtime: &'a Runtime,
+    store: &'a Store,
+    start: Start,
+    machine_boot_id: &'a str,
+    peers: &'a Peers,
+    inputs: &'a mpsc::Sender<Input>,
+}
+
+/// A service whose machine has not been told yet that it starts.
+struct Ready {
+    service: Service,
+    address: Address,
+    still_serving: bool,
+}
+
+impl Around<'_> {
+    async fn start_service(&self, service: &config::Service) -> anyhow::Result<Ready> {
+        let host = &self.config.host;
+        let durable = self.store.durable(&service.name).await?;
+        let address = assemble::address(service, &host.name).await?;
+        let plugins = assemble::plugins(self.runtime, host, service, &address).await?;
+        let mark = ServingMark::new(&host.state_dir, &service.name, self.machine_boot_id);
+        let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
+        let still_serving = holds
+            && self.start.same_machine_boot
+            && mark.is_set()
+            && assemble::is_serving(&plugins, &service.name).await;
+        if !holds {
+            address
+                .clear()
+                .await
+                .with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
+        }
+        tokio::spawn(tell_address_events(service.name.clone(), address.clone()));
+        let effector = Effector::start(Parts {
+            service: service.name.clone(),
+            me: host.name.clone(),
+            drain: Arc::new(plugins.drain),
+            probes: plugins.probes.into_iter().map(|probe| Arc::new(probe) as _).collect(),
+            probe_settings: assemble::probe_settings(&service.probe),
+            address: Arc::new(address.clone()),
+            reboot: assemble::reboot(service, service.plan.timing.reboot),
+            mark,
+            fence: plugins.fence,
+            clock: self.clock.clone(),
+            store: Arc::new(self.store.clone()),
+            peers: Arc::new(self.peers.clone()),
+            inputs: self.inputs.clone(),
+        })
+        .await;
+        let identity = records_of(self.store.store_id().await?, &service.name);
+        let machine = Machine::new(Arc::new(service.plan.clone()), identity, self.start.boot, durable);
+        Ok(Ready {
+            service: Service::new(machine, effector),
+            address,
+            still_serving,
+        })
     }
-    tokio::spawn(tell_address_events(service.name.clone(), address.clone()));
-    let effector = Effector::start(Parts {
-        service: service.name.clone(),
-        me: config.host.name.clone(),
-        drain: plugins.drain,
-        probes: plugins.probes,
-        probe_settings: assemble::probe_settings(&service.probe),
-        address,
-        reboot: assemble::reboot(service, service.plan.timing.reboot),
-        mark,
-        fence: plugins.fence,
-        store: store.clone(),
-        peers: peers.clone(),
-        inputs: inputs.clone(),
-    })
-    .await;
-    let identity = records_of(store.store_id().await?, &service.name);
-    let machine = Machine::new(Arc::new(service.plan.clone()), identity, start.boot, durable);
-    Ok((machine, effector, still_serving))
 }
 
 /// What an address reports by itself goes to the log.

@@ -1,12 +1,13 @@
 //! From the daemon's own types to the API's JSON: one place, no decisions.
 
-use understudy_address::{Address, AddressConfig};
+use understudy_address::AddressConfig;
 use understudy_api::{FaultFilter, KeptAnswer, wire};
 use understudy_protocol::HostName;
 use understudy_store::{CompilationSummary, FaultLine, JournalLine, Store, StoreError, StoredResponse};
 
 use crate::config;
 use crate::driver::ServiceInfo;
+use crate::edges::Door;
 use crate::effects::{Context, lock};
 use crate::probes::Seen;
 
@@ -78,7 +79,7 @@ impl ServiceInfo {
     }
 }
 
-pub(crate) fn address(configured: &wire::AddressView, address: &Address) -> wire::AddressView {
+pub(crate) fn address(configured: &wire::AddressView, address: &dyn Door) -> wire::AddressView {
     let state = address.holding().as_str().to_owned();
     let flows = address.flows().len();
     let detail = (flows > 0).then(|| format!("{flows} connections"));
@@ -94,13 +95,12 @@ pub(crate) fn probes(context: &Context) -> Vec<wire::ProbeView> {
 }
 
 fn probe(seen: &Seen) -> wire::ProbeView {
-    let description = seen.plugin.description();
     let breaker = seen.breaker;
     let retry_in = breaker.and_then(|breaker| breaker.retry_in);
     wire::ProbeView {
-        plugin: description.name.clone(),
-        version: Some(description.version.clone()),
-        digest: format!("sha256:{}", seen.plugin.digest()),
+        plugin: seen.plugin.name.clone(),
+        version: Some(seen.plugin.version.clone()),
+        digest: format!("sha256:{}", seen.plugin.digest),
         verdict: seen.verdict().into(),
         checked_at_ms: seen.checked_at_ms.map(millis),
         duration_us: seen

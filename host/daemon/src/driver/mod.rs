@@ -26,14 +26,15 @@ use tracing::{debug, info, warn};
 use understudy_protocol::{
     Action, Entry, Envelope, Event, HostName, Machine, Refusal, RoundId, ServiceName, Stored, Time,
 };
-use understudy_store::{JournalFilter, Order, Store, StoreError};
+use understudy_store::{JournalFilter, Order, StoreError};
 
 pub(crate) use clock::{Clock, wall_ms};
 pub(crate) use input::Input;
 pub(crate) use publish::{Publisher, ServiceInfo};
 
+use crate::edges::{Audience, Links, Records};
 use crate::effects::Effector;
-use crate::peers::{Frame, PeerEvent, Peers};
+use crate::peers::{Frame, PeerEvent};
 use pending::PendingOrders;
 
 /// How long to wait before a turn that could not be stored is tried again: long enough not to hammer a full disk.
@@ -73,10 +74,10 @@ impl Service {
 /// The driver: see the module's head.
 pub(crate) struct Driver {
     pub(crate) clock: Clock,
-    pub(crate) store: Store,
-    pub(crate) peers: Peers,
+    pub(crate) store: Arc<dyn Records>,
+    pub(crate) peers: Arc<dyn Links>,
     pub(crate) services: BTreeMap<ServiceName, Service>,
-    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) publisher: Arc<dyn Audience>,
 }
 
 impl Driver {
@@ -98,7 +99,7 @@ impl Driver {
             let input = tokio::select! {
                 biased;
                 input = inputs.recv() => Some(input),
-                () = tokio::time::sleep_until(self.clock.instant(wake).into()) => None,
+                () = tokio::time::sleep_until(self.clock.instant(wake)) => None,
             };
             self.note_stall(wake, input.is_none());
             match input {
@@ -182,7 +183,7 @@ impl Driver {
         match self.store.journal(&filter, HISTORY_LINES).await {
             Ok(mut lines) => {
                 lines.reverse();
-                self.publisher.catch_up(&self.peers, host, &lines);
+                self.publisher.catch_up(&*self.peers, host, &lines);
             }
             Err(error) => warn!(%error, "the journal can't be read for a peer"),
         }
@@ -227,11 +228,11 @@ impl Driver {
             debug!(service = %name, event = event.name(), role = %service.machine.role(), why, "without effect");
         }
         if let Some(entry) = output.entry() {
-            match self.store.append(entry, wall_ms()).await {
+            match self.store.append(entry, self.clock.wall_ms()).await {
                 Ok(line) => {
                     info!(service = %name, step = entry.step, from = %entry.from, to = %entry.to, term = %entry.term,
                         detail = entry.detail, "{}", entry.reason);
-                    self.publisher.line(&self.peers, &line);
+                    self.publisher.line(&*self.peers, &line);
                 }
                 Err(error) => {
                     warn!(service = %name, step = entry.step, %error, "a step could not be stored, so it did not happen");
@@ -242,6 +243,7 @@ impl Driver {
             }
         }
         self.publisher.store_works(name);
+        self.publisher.turned(name, &output);
         let closing = output.entry().and_then(closing);
         let quiet = output.entry().is_none();
         let (machine, actions) = output.accept(Stored::confirmed());
@@ -259,7 +261,7 @@ impl Driver {
     }
 
     async fn close_compilation(&self, round: RoundId, why: &str) {
-        match self.store.close_compilation(round, why, wall_ms()).await {
+        match self.store.close_compilation(round, why, self.clock.wall_ms()).await {
             Ok(()) | Err(StoreError::NoCompilation { .. }) => {}
             Err(error) => warn!(%round, %error, "a compilation can't be closed"),
         }
@@ -296,7 +298,7 @@ impl Driver {
             .services
             .values()
             .map(|service| (service.machine.view(now), service.effector.context().clone()));
-        self.publisher.publish(&self.peers, views.collect());
+        self.publisher.publish(&*self.peers, views.collect());
     }
 }
 

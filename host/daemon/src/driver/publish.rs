@@ -14,8 +14,9 @@ use understudy_protocol::{HostName, ServiceName, ServiceView};
 use understudy_store::JournalLine;
 
 use super::wall_ms;
+use crate::edges::{Audience, Links};
 use crate::effects::{Context, lock};
-use crate::peers::{Frame, Peers};
+use crate::peers::Frame;
 use crate::shown;
 
 /// Lines that a slow reader may be behind before it goes on from the store.
@@ -106,86 +107,6 @@ impl Publisher {
         lock(&self.kept).store_troubles.values().next().cloned()
     }
 
-    /// A stored line: to those who watch, and to the peers.
-    pub(super) fn line(&self, peers: &Peers, line: &JournalLine) {
-        let line = shown::journal_line(&self.me, line);
-        if let Ok(json) = serde_json::to_value(&line) {
-            for host in peers.connected() {
-                peers.send(&host, Frame::JournalLine(json.clone()));
-            }
-        }
-        // Nobody may be watching.
-        let _ = self.feed.send(line);
-    }
-
-    /// Older lines for a peer that has just connected.
-    pub(super) fn catch_up(&self, peers: &Peers, host: &HostName, lines: &[JournalLine]) {
-        for line in lines {
-            if let Ok(json) = serde_json::to_value(shown::journal_line(&self.me, line)) {
-                peers.send(host, Frame::JournalLine(json));
-            }
-        }
-    }
-
-    pub(super) fn peer_line(&self, host: &HostName, json: serde_json::Value) {
-        let line: wire::JournalLine = match serde_json::from_value(json) {
-            Ok(line) => line,
-            Err(error) => return warn!(%host, %error, "a peer's journal line can't be read"),
-        };
-        if line.host != host.as_str() {
-            return warn!(%host, claims = line.host, "a peer told a journal line of another host");
-        }
-        {
-            let mut kept = lock(&self.kept);
-            let lines = kept.peer_lines.entry(host.clone()).or_default();
-            if lines.iter().any(|known| known.seq == line.seq) {
-                return;
-            }
-            let place = lines.partition_point(|known| known.seq < line.seq);
-            lines.insert(place, line.clone());
-            if lines.len() > PEER_LINES {
-                lines.pop_front();
-            }
-        }
-        let _ = self.peer_feed.send(line);
-    }
-
-    pub(super) fn peer_view(&self, host: &HostName, json: serde_json::Value) {
-        match serde_json::from_value::<wire::HostView>(json) {
-            Ok(view) if view.host == host.as_str() => {
-                lock(&self.kept).peer_views.insert(host.clone(), (view, wall_ms()));
-            }
-            Ok(view) => warn!(%host, claims = view.host, "a peer told the view of another host"),
-            Err(error) => warn!(%host, %error, "a peer's view can't be read"),
-        }
-    }
-
-    pub(super) fn store_failed(&self, service: &ServiceName, error: String) {
-        lock(&self.kept).store_troubles.insert(service.clone(), error);
-    }
-
-    pub(super) fn store_works(&self, service: &ServiceName) {
-        lock(&self.kept).store_troubles.remove(service);
-    }
-
-    /// Puts the view together: this host first, then every peer as it last said.
-    pub(super) fn publish(&self, peers: &Peers, services: Vec<(ServiceView, Arc<Context>)>) {
-        let now = wall_ms();
-        let shown: Vec<_> = services
-            .iter()
-            .filter_map(|(view, context)| self.service(view, context))
-            .collect();
-        let mine = self.my_view(shown, now);
-        if let Ok(json) = serde_json::to_value(&mine) {
-            for host in peers.connected() {
-                peers.send(&host, Frame::HostView(json.clone()));
-            }
-        }
-        let mut all = vec![mine];
-        all.extend(self.peer_hosts(peers, &services));
-        self.view.send_replace(Arc::new(all));
-    }
-
     fn my_view(&self, services: Vec<wire::ServiceView>, now: i64) -> wire::HostView {
         let trouble = self
             .store_trouble()
@@ -208,7 +129,7 @@ impl Publisher {
         let info = self.infos.get(&view.service)?;
         let around = wire::Surroundings {
             server_type: info.server_type.clone(),
-            address: shown::address(&info.address, &context.parts.address),
+            address: shown::address(&info.address, &*context.parts.address),
             probes: shown::probes(context),
             takeover_started_at_ms: self.begun_at(view).map(shown::millis),
         };
@@ -237,7 +158,7 @@ impl Publisher {
     }
 
     /// Every other candidate: its own word where it gave one, its name where not.
-    fn peer_hosts(&self, peers: &Peers, services: &[(ServiceView, Arc<Context>)]) -> Vec<wire::HostView> {
+    fn peer_hosts(&self, peers: &dyn Links, services: &[(ServiceView, Arc<Context>)]) -> Vec<wire::HostView> {
         let connected = peers.connected();
         let troubles = peers.troubles();
         let mut names: Vec<_> = services
@@ -263,5 +184,84 @@ impl Publisher {
             view
         };
         names.into_iter().map(host).collect()
+    }
+}
+
+impl Audience for Publisher {
+    fn line(&self, peers: &dyn Links, line: &JournalLine) {
+        let line = shown::journal_line(&self.me, line);
+        if let Ok(json) = serde_json::to_value(&line) {
+            for host in peers.connected() {
+                peers.send(&host, Frame::JournalLine(json.clone()));
+            }
+        }
+        // Nobody may be watching.
+        let _ = self.feed.send(line);
+    }
+
+    fn catch_up(&self, peers: &dyn Links, host: &HostName, lines: &[JournalLine]) {
+        for line in lines {
+            if let Ok(json) = serde_json::to_value(shown::journal_line(&self.me, line)) {
+                peers.send(host, Frame::JournalLine(json));
+            }
+        }
+    }
+
+    fn peer_line(&self, host: &HostName, json: serde_json::Value) {
+        let line: wire::JournalLine = match serde_json::from_value(json) {
+            Ok(line) => line,
+            Err(error) => return warn!(%host, %error, "a peer's journal line can't be read"),
+        };
+        if line.host != host.as_str() {
+            return warn!(%host, claims = line.host, "a peer told a journal line of another host");
+        }
+        {
+            let mut kept = lock(&self.kept);
+            let lines = kept.peer_lines.entry(host.clone()).or_default();
+            if lines.iter().any(|known| known.seq == line.seq) {
+                return;
+            }
+            let place = lines.partition_point(|known| known.seq < line.seq);
+            lines.insert(place, line.clone());
+            if lines.len() > PEER_LINES {
+                lines.pop_front();
+            }
+        }
+        let _ = self.peer_feed.send(line);
+    }
+
+    fn peer_view(&self, host: &HostName, json: serde_json::Value) {
+        match serde_json::from_value::<wire::HostView>(json) {
+            Ok(view) if view.host == host.as_str() => {
+                lock(&self.kept).peer_views.insert(host.clone(), (view, wall_ms()));
+            }
+            Ok(view) => warn!(%host, claims = view.host, "a peer told the view of another host"),
+            Err(error) => warn!(%host, %error, "a peer's view can't be read"),
+        }
+    }
+
+    fn store_failed(&self, service: &ServiceName, error: String) {
+        lock(&self.kept).store_troubles.insert(service.clone(), error);
+    }
+
+    fn store_works(&self, service: &ServiceName) {
+        lock(&self.kept).store_troubles.remove(service);
+    }
+
+    fn publish(&self, peers: &dyn Links, services: Vec<(ServiceView, Arc<Context>)>) {
+        let now = wall_ms();
+        let shown: Vec<_> = services
+            .iter()
+            .filter_map(|(view, context)| self.service(view, context))
+            .collect();
+        let mine = self.my_view(shown, now);
+        if let Ok(json) = serde_json::to_value(&mine) {
+            for host in peers.connected() {
+                peers.send(&host, Frame::HostView(json.clone()));
+            }
+        }
+        let mut all = vec![mine];
+        all.extend(self.peer_hosts(peers, &services));
+        self.view.send_replace(Arc::new(all));
     }
 }

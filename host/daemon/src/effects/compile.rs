@@ -4,7 +4,7 @@
 //! server no longer lists it, it has ended and is written down as completed, and what is still under way when the
 //! server must stop is written down as cut.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 use understudy_protocol::{CompilationSeal, HostName, RequestState, RequestStatus, RoundId};
@@ -12,7 +12,6 @@ use understudy_protocol::{CompilationSeal, HostName, RequestState, RequestStatus
 use super::Context;
 use super::context::lock;
 use super::steps::CALL;
-use crate::driver::wall_ms;
 use crate::peers::Frame;
 
 /// Pages on their way from the plugin.
@@ -23,9 +22,9 @@ impl Context {
         let parts = &self.parts;
         let begun = parts
             .store
-            .begin_compilation(&parts.service, round, &parts.me, to, wall_ms());
+            .begin_compilation(&parts.service, round, &parts.me, to, parts.clock.wall_ms());
         begun.await.map_err(|error| error.to_string())?;
-        *lock(&self.listed) = Some((round, HashMap::new()));
+        *lock(&self.listed) = Some((round, BTreeMap::new()));
         Ok(())
     }
 
@@ -37,7 +36,7 @@ impl Context {
             let mut listed = lock(&self.listed);
             let before = match listed.take() {
                 Some((of, before)) if of == round => before,
-                _ => HashMap::new(),
+                _ => BTreeMap::new(),
             };
             let (after, changes) = merge(before, now);
             *listed = Some((round, after));
@@ -67,7 +66,7 @@ impl Context {
         self.put_and_send(round, to, cut).await?;
         self.parts
             .store
-            .seal_compilation(round, wall_ms())
+            .seal_compilation(round, self.parts.clock.wall_ms())
             .await
             .map_err(|error| error.to_string())
     }
@@ -86,7 +85,10 @@ impl Context {
         while let Some(page) = pages.next_page().await.map_err(text)? {
             self.put_and_send(round, to, page).await?;
         }
-        store.seal_compilation(round, wall_ms()).await.map_err(text)
+        store
+            .seal_compilation(round, self.parts.clock.wall_ms())
+            .await
+            .map_err(text)
     }
 
     pub(super) async fn resend(&self, round: RoundId, to: &HostName) -> Result<(), String> {
@@ -105,12 +107,14 @@ impl Context {
         }
     }
 
-    async fn list_requests(&self) -> Result<HashMap<String, RequestStatus>, String> {
-        let (plugin, target) = &self.parts.drain;
+    async fn list_requests(&self) -> Result<BTreeMap<String, RequestStatus>, String> {
         let (sink, mut pages) = mpsc::channel::<Vec<RequestStatus>>(PAGES);
-        let call = plugin.list_requests(target, self.call(self.fencing_term(), 1, CALL), sink);
+        let call = self
+            .parts
+            .drain
+            .list_requests(self.call(self.fencing_term(), 1, CALL), sink);
         let collect = async {
-            let mut all = HashMap::new();
+            let mut all = BTreeMap::new();
             while let Some(page) = pages.recv().await {
                 all.extend(page.into_iter().map(|request| (request.id.clone(), request)));
             }
@@ -167,11 +171,11 @@ fn state_word(state: RequestState) -> &'static str {
 
 /// The listing after this one, and what is to be written down: new, changed, or ended since the last.
 fn merge(
-    mut before: HashMap<String, RequestStatus>,
-    now: HashMap<String, RequestStatus>,
-) -> (HashMap<String, RequestStatus>, Vec<RequestStatus>) {
+    mut before: BTreeMap<String, RequestStatus>,
+    now: BTreeMap<String, RequestStatus>,
+) -> (BTreeMap<String, RequestStatus>, Vec<RequestStatus>) {
     let mut changes = Vec::new();
-    let mut after = HashMap::with_capacity(before.len().max(now.len()));
+    let mut after = BTreeMap::new();
     for (id, mut request) in now {
         let earlier = before.remove(&id);
         if let Some(earlier) = &earlier {
@@ -214,10 +218,10 @@ mod tests {
 
     #[test]
     fn what_is_no_longer_listed_has_ended_and_is_never_forgotten() {
-        let first = HashMap::from([request("a", RequestState::Running), request("b", RequestState::Running)]);
-        let (after, changes) = merge(HashMap::new(), first);
+        let first = BTreeMap::from([request("a", RequestState::Running), request("b", RequestState::Running)]);
+        let (after, changes) = merge(BTreeMap::new(), first);
         assert_eq!((after.len(), changes.len()), (2, 2));
-        let second = HashMap::from([request("b", RequestState::Running), request("c", RequestState::Queued)]);
+        let second = BTreeMap::from([request("b", RequestState::Running), request("c", RequestState::Queued)]);
         let (after, mut changes) = merge(after, second);
         changes.sort_by(|x, y| x.id.cmp(&y.id));
         let said: Vec<_> = changes.iter().map(|r| (r.id.as_str(), r.state)).collect();
@@ -229,7 +233,7 @@ mod tests {
     fn a_later_listing_that_has_lost_the_client_does_not_take_it_away() {
         let with_client = |client: &str, state| {
             let (id, status) = request("a", state);
-            HashMap::from([(
+            BTreeMap::from([(
                 id,
                 RequestStatus {
                     client: client.to_owned(),
@@ -237,7 +241,7 @@ mod tests {
                 },
             )])
         };
-        let (after, _) = merge(HashMap::new(), with_client("192.0.2.7:5000", RequestState::Running));
+        let (after, _) = merge(BTreeMap::new(), with_client("192.0.2.7:5000", RequestState::Running));
         let (after, changes) = merge(after, with_client("127.0.0.1:40000", RequestState::Completed));
         assert_eq!(after["a"].client, "192.0.2.7:5000");
         assert_eq!((changes.len(), changes[0].state), (1, RequestState::Completed));

@@ -1,19 +1,18 @@
 //! What the work of one service needs: its plugins, its address, the store, the peers, and where to report.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use understudy_address::Address;
+use tokio::time::Instant;
 use understudy_protocol::{Event, HostName, RequestStatus, RoundId, ServiceName, Severity, Term, Verdict, Work};
-use understudy_runtime::{CallContext, Expectation, Plugin, SavedState, Target};
-use understudy_store::Store;
+use understudy_runtime::{CallContext, Expectation, SavedState};
 
 use super::{RebootCommand, ServingMark, Stance};
-use crate::driver::Input;
-use crate::peers::Peers;
+use crate::driver::{Clock, Input};
+use crate::edges::{Door, Drainer, Links, Prober, Records};
 use crate::probes::{ProbeSettings, Seen};
 
 /// What a service is made of.
@@ -21,17 +20,18 @@ pub(crate) struct Parts {
     pub(crate) service: ServiceName,
     pub(crate) me: HostName,
     /// The plugin that drains, and what it may use.
-    pub(crate) drain: (Arc<Plugin>, Arc<Target>),
+    pub(crate) drain: Arc<dyn Drainer>,
     /// The plugins that probe.
-    pub(crate) probes: Vec<(Arc<Plugin>, Arc<Target>)>,
+    pub(crate) probes: Vec<Arc<dyn Prober>>,
     pub(crate) probe_settings: ProbeSettings,
-    pub(crate) address: Address,
+    pub(crate) address: Arc<dyn Door>,
     pub(crate) reboot: Option<RebootCommand>,
     pub(crate) mark: ServingMark,
     /// Shared with every target of the service.
     pub(crate) fence: Arc<AtomicU64>,
-    pub(crate) store: Store,
-    pub(crate) peers: Peers,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<dyn Records>,
+    pub(crate) peers: Arc<dyn Links>,
     pub(crate) inputs: mpsc::Sender<Input>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Context {
     /// What each probe saw last.
     pub(crate) seen: Mutex<Vec<Seen>>,
     /// The requests listed so far in the drain under way.
-    pub(crate) listed: Mutex<Option<(RoundId, HashMap<String, RequestStatus>)>>,
+    pub(crate) listed: Mutex<Option<(RoundId, BTreeMap<String, RequestStatus>)>>,
     /// The opinion that the driver was told last.
     pub(crate) told: Mutex<Option<Told>>,
     /// Who takes over in the drain under way.
@@ -59,7 +59,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(parts: Parts, saved: Option<SavedState>, stance: watch::Receiver<Stance>) -> Self {
         let (successor, deadline, saved) = (Mutex::default(), Mutex::default(), Mutex::new(saved));
-        let seen = Mutex::new(parts.probes.iter().map(|(plugin, _)| Seen::nothing(plugin)).collect());
+        let seen = Mutex::new(parts.probes.iter().map(|probe| Seen::nothing(probe.named())).collect());
         Context {
             parts,
             stance,
@@ -117,7 +117,7 @@ impl Context {
         if lock(&self.saved).as_ref() == Some(&state) {
             return;
         }
-        let name = &self.parts.drain.0.description().name;
+        let name = self.parts.drain.name();
         let stored = self
             .parts
             .store
@@ -154,8 +154,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// What the drain plugin had asked to keep before the daemon was started.
-pub(crate) async fn saved_state(store: &Store, service: &ServiceName, plugin: &Plugin) -> Option<SavedState> {
-    match store.plugin_state(service, &plugin.description().name).await {
+pub(crate) async fn saved_state(parts: &Parts) -> Option<SavedState> {
+    let service = &parts.service;
+    match parts.store.plugin_state(service, parts.drain.name()).await {
         Ok(bytes) => bytes.as_deref().and_then(from_bytes),
         Err(error) => {
             tracing::warn!(%service, %error, "what the plugin wanted kept can't be read");

@@ -46,6 +46,8 @@ pub(super) async fn run(context: Arc<Context>, mut commands: mpsc::UnboundedRece
     };
     loop {
         tokio::select! {
+            // What the driver wants goes first: work that it abandons in this moment has no answer any more.
+            biased;
             command = commands.recv() => match command {
                 Some(Command::Begin(work)) => lanes.begin(work),
                 Some(Command::Abandon) => lanes.abandon(),

@@ -11,7 +11,6 @@ use understudy_protocol::{CompilationSeal, Event, Finish, HostName, RequestStatu
 use understudy_store::StoreError;
 
 use super::Context;
-use crate::driver::wall_ms;
 
 pub(super) enum Job {
     Page {
@@ -51,7 +50,7 @@ async fn keep(context: &Context, first: &HostName, round: RoundId, page: &[Reque
     let parts = &context.parts;
     parts
         .store
-        .begin_compilation(&parts.service, round, first, Some(&parts.me), wall_ms())
+        .begin_compilation(&parts.service, round, first, Some(&parts.me), parts.clock.wall_ms())
         .await?;
     parts.store.put_requests(round, page).await
 }
@@ -62,7 +61,7 @@ async fn prove(context: &Context, round: RoundId, seal: CompilationSeal, first: 
     let mine = context
         .parts
         .store
-        .seal_compilation(round, wall_ms())
+        .seal_compilation(round, context.parts.clock.wall_ms())
         .await
         .map_err(text)?;
     if mine == seal {

@@ -24,6 +24,7 @@ mod steps;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
 use understudy_protocol::{CompilationSeal, HostName, RequestStatus, RoleName, RoundId, ServiceView, Term, Work};
 use understudy_runtime::Expectation;
 
@@ -46,19 +47,19 @@ pub(crate) struct Stance {
     pub(crate) active: Option<HostName>,
 }
 
-/// The driver's handle to one service's effects.
-#[derive(Clone)]
+/// The driver's handle to one service's effects; they end with it.
 pub(crate) struct Effector {
     lanes: mpsc::UnboundedSender<lanes::Command>,
     ledger: mpsc::Sender<ledger::Job>,
     stance: watch::Sender<Stance>,
     context: Arc<Context>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Effector {
     /// Starts the tasks that carry out this service's work.
     pub(crate) async fn start(parts: Parts) -> Effector {
-        let saved = saved_state(&parts.store, &parts.service, &parts.drain.0).await;
+        let saved = saved_state(&parts).await;
         let (stance, following) = watch::channel(Stance {
             expected: None,
             term: Term::NONE,
@@ -67,14 +68,17 @@ impl Effector {
         let context = Arc::new(Context::new(parts, saved, following));
         let (lanes, commands) = mpsc::unbounded_channel();
         let (ledger, jobs) = mpsc::channel(PAGES_WAITING);
-        tokio::spawn(lanes::run(context.clone(), commands));
-        tokio::spawn(ledger::run(context.clone(), jobs));
-        crate::probes::start(&context);
+        let mut tasks = vec![
+            AbortOnDropHandle::new(tokio::spawn(lanes::run(context.clone(), commands))),
+            AbortOnDropHandle::new(tokio::spawn(ledger::run(context.clone(), jobs))),
+        ];
+        tasks.extend(crate::probes::start(&context));
         Effector {
             lanes,
             ledger,
             stance,
             context,
+            _tasks: tasks,
         }
     }
 

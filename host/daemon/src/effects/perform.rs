@@ -10,7 +10,6 @@ use understudy_runtime::{Assessment, Manner, RequestPages, Status, Step};
 
 use super::Context;
 use super::steps::{CALL, StepName, may_pass, pause};
-use crate::driver::wall_ms;
 
 /// How often the compilation is brought up to date while the server settles.
 const LIST_EVERY: Duration = Duration::from_millis(250);
@@ -87,10 +86,10 @@ async fn drop_address(context: &Context) -> Result<(), String> {
 }
 
 async fn assess(context: &Context, cause: &Cause) -> Finish {
-    let (plugin, target) = &context.parts.drain;
+    let plugin = &context.parts.drain;
     let fault = cause_as_fault(cause);
     match plugin
-        .assess(target, context.call(context.fencing_term(), 1, CALL), &fault)
+        .assess(context.call(context.fencing_term(), 1, CALL), &fault)
         .await
     {
         Ok(Assessment::Can) => Finish::Assessed(None),
@@ -119,11 +118,8 @@ fn cause_as_fault(cause: &Cause) -> Fault {
 }
 
 async fn observe(context: &Context) -> Finish {
-    let (plugin, target) = &context.parts.drain;
-    match plugin
-        .observe(target, context.call(context.fencing_term(), 1, CALL))
-        .await
-    {
+    let plugin = &context.parts.drain;
+    match plugin.observe(context.call(context.fencing_term(), 1, CALL)).await {
         Ok(state) => Finish::Observed(state),
         Err(failure) => Finish::Failed {
             error: failure.to_string(),
@@ -215,13 +211,13 @@ async fn resume(context: &Context, work: &Work, term: Term) -> Result<(), String
 
 /// Every request of the compilation gets its disposition; what the plugin does not say is lost, and said so.
 async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), String> {
-    let (plugin, target) = &context.parts.drain;
+    let plugin = &context.parts.drain;
     let mut attempt = 0;
     loop {
         attempt += 1;
         let requests = read_requests(context, round).await?;
         let (sink, said) = mpsc::channel::<Vec<Disposition>>(PAGES);
-        let call = plugin.resolve_requests(target, context.call(term, attempt, CALL), requests, sink);
+        let call = plugin.resolve_requests(context.call(term, attempt, CALL), requests, sink);
         let (called, written) = tokio::join!(call, write_dispositions(context, round, said));
         written?;
         match called.map_err(|failure| failure.to_string())? {
@@ -241,10 +237,12 @@ async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), St
             }
         }
     }
-    let rest = context
-        .parts
-        .store
-        .resolve_rest(round, Outcome::Lost, "the plugin said nothing of it", wall_ms());
+    let rest = context.parts.store.resolve_rest(
+        round,
+        Outcome::Lost,
+        "the plugin said nothing of it",
+        context.parts.clock.wall_ms(),
+    );
     rest.await.map(drop).map_err(|error| error.to_string())
 }
 
@@ -270,7 +268,11 @@ async fn write_dispositions(
     mut said: mpsc::Receiver<Vec<Disposition>>,
 ) -> Result<(), String> {
     while let Some(page) = said.recv().await {
-        let written = context.parts.store.record_dispositions(round, &page, wall_ms()).await;
+        let written = context
+            .parts
+            .store
+            .record_dispositions(round, &page, context.parts.clock.wall_ms())
+            .await;
         written.map_err(|error| error.to_string())?;
     }
     Ok(())

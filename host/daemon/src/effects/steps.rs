@@ -32,15 +32,15 @@ pub(super) enum StepName {
 
 impl Context {
     pub(super) async fn step(&self, name: StepName, term: Term, attempt: u32) -> Result<Step, CallFailure> {
-        let (plugin, target) = &self.parts.drain;
+        let plugin = &self.parts.drain;
         let call = self.call(term, attempt, CALL);
         match name {
-            StepName::StopAdmitting => plugin.stop_admitting(target, call).await,
-            StepName::ShutDown(manner) => plugin.shut_down(target, call, manner).await,
-            StepName::Resume => plugin.resume(target, call).await,
-            StepName::TakeOver => plugin.take_over(target, call).await,
-            StepName::StandBy => plugin.stand_by(target, call).await,
-            StepName::Settle => plugin.settle(target, call).await,
+            StepName::StopAdmitting => plugin.stop_admitting(call).await,
+            StepName::ShutDown(manner) => plugin.shut_down(call, manner).await,
+            StepName::Resume => plugin.resume(call).await,
+            StepName::TakeOver => plugin.take_over(call).await,
+            StepName::StandBy => plugin.stand_by(call).await,
+            StepName::Settle => plugin.settle(call).await,
         }
     }
 

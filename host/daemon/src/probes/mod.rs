@@ -6,14 +6,16 @@
 mod health;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 use understudy_protocol::{Event, Fault, Verdict};
-use understudy_runtime::{BreakerState, CallContext, CallFailure, Plugin, Reading, Report, SavedState, World};
+use understudy_runtime::{BreakerState, CallContext, CallFailure, Reading, Report, SavedState};
 
-use crate::driver::{Input, wall_ms};
+use crate::driver::Input;
+use crate::edges::Named;
 use crate::effects::Context;
 use crate::effects::lock;
 pub(crate) use health::Counts;
@@ -33,7 +35,7 @@ pub(crate) struct ProbeSettings {
 /// What one probe saw last.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) plugin: Named,
     pub(crate) opinion: Opinion,
     pub(crate) checked_at_ms: Option<i64>,
     pub(crate) took: Option<Duration>,
@@ -44,9 +46,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn nothing(plugin: &Arc<Plugin>) -> Self {
+    pub(crate) fn nothing(plugin: Named) -> Self {
         Seen {
-            plugin: plugin.clone(),
+            plugin,
             opinion: Opinion::none(),
             checked_at_ms: None,
             took: None,
@@ -62,11 +64,10 @@ impl Seen {
     }
 }
 
-/// Starts one task for each probe.
-pub(crate) fn start(context: &Arc<Context>) {
-    for place in 0..context.parts.probes.len() {
-        tokio::spawn(watch(context.clone(), place));
-    }
+/// Starts one task for each probe; each ends with its handle.
+pub(crate) fn start(context: &Arc<Context>) -> impl Iterator<Item = AbortOnDropHandle<()>> {
+    let places = 0..context.parts.probes.len();
+    places.map(|place| AbortOnDropHandle::new(tokio::spawn(watch(context.clone(), place))))
 }
 
 async fn watch(context: Arc<Context>, place: usize) {
@@ -77,6 +78,7 @@ async fn watch(context: Arc<Context>, place: usize) {
     let mut state = None;
     loop {
         tokio::select! {
+            biased;
             _ = ticks.tick() => {}
             changed = stance.changed() => {
                 if changed.is_err() {
@@ -112,7 +114,6 @@ fn forget(context: &Context, place: usize) {
 }
 
 async fn check(context: &Context, place: usize, state: Option<SavedState>) -> Result<Report, CallFailure> {
-    let (plugin, target) = &context.parts.probes[place];
     let stance = context.stance.borrow().clone();
     let expected = stance.expected.unwrap_or(understudy_runtime::Expectation::Serving);
     let mut call = CallContext::new(stance.term, expected, context.parts.probe_settings.timeout);
@@ -120,7 +121,7 @@ async fn check(context: &Context, place: usize, state: Option<SavedState>) -> Re
     if let Some(active) = stance.active.filter(|host| *host != context.parts.me) {
         call.attributes.push(("active-host".to_owned(), active.to_string()));
     }
-    plugin.check(target, call).await
+    context.parts.probes[place].check(call).await
 }
 
 /// Takes an answer in, and tells the driver when the opinion of all probes together has changed.
@@ -128,9 +129,9 @@ async fn note(context: &Context, place: usize, took: Duration, answer: Result<Re
     let together = {
         let mut all = lock(&context.seen);
         if let Some(seen) = all.get_mut(place) {
-            seen.checked_at_ms = Some(wall_ms());
+            seen.checked_at_ms = Some(context.parts.clock.wall_ms());
             seen.took = Some(took);
-            seen.breaker = Some(seen.plugin.breaker(&context.parts.service, World::Probe));
+            seen.breaker = Some(context.parts.probes[place].breaker(&context.parts.service));
             take(seen, context, answer);
         }
         // Before every probe has come to an opinion there is nothing to tell.
@@ -172,7 +173,7 @@ fn take(seen: &mut Seen, context: &Context, answer: Result<Report, CallFailure>)
             seen.error = None;
         }
         Err(failure) => {
-            warn!(service = %context.parts.service, plugin = seen.plugin.description().name, code = failure.code(), %failure,
+            warn!(service = %context.parts.service, plugin = seen.plugin.name, code = failure.code(), %failure,
                 "a probe could not find out: unknown");
             seen.opinion.take(counts, Verdict::Unknown, None);
             seen.faults = Vec::new();
@@ -197,16 +198,18 @@ fn describe(failure: &CallFailure) -> String {
 async fn record(context: &Context, (verdict, fault): &(Verdict, Option<Fault>)) {
     let parts = &context.parts;
     let recorded = match fault {
-        Some(fault) => parts
-            .store
-            .record_fault(&parts.service, &parts.me, fault, *verdict, wall_ms())
-            .await
-            .map(drop),
-        None => parts
-            .store
-            .end_fault(&parts.service, &parts.me, None, wall_ms())
-            .await
-            .map(drop),
+        Some(fault) => {
+            parts
+                .store
+                .record_fault(&parts.service, &parts.me, fault, *verdict, parts.clock.wall_ms())
+                .await
+        }
+        None => {
+            parts
+                .store
+                .end_faults(&parts.service, &parts.me, parts.clock.wall_ms())
+                .await
+        }
     };
     if let Err(error) = recorded {
         warn!(service = %parts.service, %error, "a fault could not be recorded");
@@ -216,7 +219,7 @@ async fn record(context: &Context, (verdict, fault): &(Verdict, Option<Fault>)) 
 /// All probes once more, now: the same fault with fresh evidence, and what the others say.
 pub(crate) async fn diagnose(context: &Context, known: &Fault) -> Fault {
     let checks = (0..context.parts.probes.len()).map(|place| async move {
-        let name = context.parts.probes[place].0.description().name.clone();
+        let name = context.parts.probes[place].named().name;
         (name, tokio::time::timeout(DIAGNOSIS, check(context, place, None)).await)
     });
     let mut fault = known.clone();
