@@ -82,12 +82,12 @@ pub enum AddressError {
         /// The kernel's answer.
         error: String,
     },
-    /// Holding new connections back failed.
-    #[error("holding new connections of {service} back with nft: {error}; {mend}")]
-    HoldBack {
+    /// The kernel's packet filter refuses.
+    #[error("the packet filter for the address of {service}: {error}; {mend}")]
+    Filter {
         /// The service.
         service: String,
-        /// What nft said.
+        /// The part and the kernel's answer.
         error: String,
         /// What to do.
         mend: &'static str,

@@ -66,6 +66,18 @@ pub enum AddressEvent {
         /// How many bytes.
         bytes: u64,
     },
+    /// Clients that waited were handed to whoever serves now.
+    WaitersPassed {
+        /// The other host's link-layer address; none: this host.
+        to: Option<[u8; 6]>,
+        /// How many.
+        clients: usize,
+    },
+    /// Clients that wait can't be kept, and will have to try again by themselves, after a second or more.
+    WaitersNotKept {
+        /// What happened.
+        error: String,
+    },
     /// Somebody removed an address that this host holds; it is there again.
     Restored {
         /// The address.
@@ -119,6 +131,8 @@ impl AddressEvent {
             AddressEvent::AcceptFails { .. } => "accept-fails",
             AddressEvent::ServerUnreachable { .. } => "server-unreachable",
             AddressEvent::Unforwarded { .. } => "request-unforwarded",
+            AddressEvent::WaitersPassed { .. } => "waiters-passed",
+            AddressEvent::WaitersNotKept { .. } => "waiters-not-kept",
             AddressEvent::Restored { .. } => "address-restored",
             AddressEvent::RestoreFails { .. } => "address-restore-fails",
             AddressEvent::DuplicateSeen { .. } => "address-duplicate",
@@ -166,6 +180,16 @@ impl fmt::Display for AddressEvent {
                     f,
                     "{bytes} bytes of {client} came too late for the server and were never forwarded"
                 )
+            }
+            AddressEvent::WaitersPassed {
+                to: Some(link),
+                clients,
+            } => {
+                write!(f, "{clients} waiting clients were handed to {}", LinkText(link))
+            }
+            AddressEvent::WaitersPassed { to: None, clients } => write!(f, "{clients} waiting clients were let in"),
+            AddressEvent::WaitersNotKept { error } => {
+                write!(f, "clients that wait have to try again by themselves: {error}")
             }
             AddressEvent::Restored { address } => write!(f, "{address} was removed by somebody and is there again"),
             AddressEvent::RestoreFails { address, error } => {

@@ -14,6 +14,8 @@ mod config;
 mod error;
 mod event;
 mod flow;
+#[allow(dead_code, reason = "a move with both servers running uses the rest")]
+mod nft;
 mod privilege;
 mod proxy;
 mod vip;

@@ -151,7 +151,7 @@ fn a_duplicate_on_the_wire_is_reported_with_its_link_address() {
 #[test]
 fn new_clients_wait_for_the_successor_and_established_ones_go_on() {
     let lan = Lan::new();
-    let (a, b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
+    let (mut a, mut b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
     serve(&lan, "a");
     serve(&lan, "b");
     a.tell(What::Take);
@@ -175,16 +175,53 @@ fn new_clients_wait_for_the_successor_and_established_ones_go_on() {
     );
     old.write_all(b"x").unwrap();
     old.read_exact(&mut [0]).unwrap();
+    let repeats = lan.repeated_segments("client");
+    let began = Instant::now();
     a.tell(What::Drop);
     b.tell(What::Take);
     for client in waiting {
         assert_eq!(client.join().unwrap().unwrap().1, b'b');
     }
+    let passed = |to, clients| move |event: &AddressEvent| *event == AddressEvent::WaitersPassed { to, clients };
+    a.expect(passed(Some([2, 0, 0, 0, 0, 3]), 2));
+    if began.elapsed() < Duration::from_millis(500) {
+        // Nobody had to try again: the first tries were kept.
+        assert_eq!(lan.repeated_segments("client"), repeats);
+    }
     // And a hold that is undone.
-    b.tell(What::Hold);
-    let waiting = talk(VIP6);
-    b.tell(What::Admit);
-    assert_eq!(waiting.join().unwrap().unwrap().1, b'b');
+    for ip in [VIP4, VIP6] {
+        b.tell(What::Hold);
+        let waiting = talk(ip);
+        std::thread::sleep(Duration::from_millis(100));
+        b.tell(What::Admit);
+        assert_eq!(waiting.join().unwrap().unwrap().1, b'b');
+        b.expect(passed(None, 1));
+    }
+}
+
+#[test]
+fn a_client_that_comes_after_the_hold_is_passed_on_too() {
+    let lan = Lan::new();
+    let (mut a, b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
+    serve(&lan, "b");
+    a.tell(What::Take);
+    lan.run("client", &format!("ping -c 1 -W 2 {VIP4}"));
+    // Without a hold before it.
+    a.tell(What::Drop);
+    let connecting = lan.within("client", || {
+        let mut name = [0; 1];
+        TcpStream::connect((VIP4, 80)).unwrap().read_exact(&mut name).unwrap();
+        name[0]
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    b.tell(What::Take);
+    assert_eq!(connecting.join().unwrap(), b'b');
+    let to = Some([2, 0, 0, 0, 0, 3]);
+    a.expect(|event| *event == AddressEvent::WaitersPassed { to, clients: 1 });
+    assert!(
+        lan.run("a", "nft list tables").contains("us_hold"),
+        "late clients are passed on"
+    );
 }
 
 #[test]

@@ -104,11 +104,11 @@ fn icmpv6(link: Link, from: Ipv6Addr, to: Ipv6Addr, mut body: Vec<u8>) -> Vec<u8
     frame
 }
 
-/// The internet checksum; every text summed here has an even number of bytes.
-fn checksum(bytes: &[u8]) -> u16 {
+/// The internet checksum.
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = bytes
-        .chunks_exact(2)
-        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .chunks(2)
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])))
         .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

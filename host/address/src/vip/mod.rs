@@ -1,7 +1,8 @@
 //! A service's addresses on an interface, which move from host to host.
 //!
 //! Files, from the outside in: this one carries out the commands; `keeper` keeps the addresses in place while they are
-//! held; `kernel` adds and removes them; `syn_hold` lets new connections wait; `wire` and `frames` announce.
+//! held; `kernel` adds and removes them; `syn_hold` lets new connections wait, and `waiting`, `knocks` and `openings` keep
+//! them for the successor; `rules` is what the packet filter is told; `wire` and `frames` announce.
 //!
 //! Invariant: an address is on the interface only between `take` and `drop_address`, or because a killed daemon left it,
 //! until `clear`. The daemon's end does not remove it: the server goes on while the daemon is replaced.
@@ -9,7 +10,12 @@
 mod frames;
 mod keeper;
 mod kernel;
+mod knocks;
+mod openings;
+#[allow(dead_code, reason = "a move with both servers running uses the rest")]
+mod rules;
 mod syn_hold;
+mod waiting;
 mod wire;
 
 use std::fs;
@@ -20,10 +26,12 @@ use tokio::sync::{Mutex, broadcast, watch};
 use understudy_protocol::ServiceName;
 
 use crate::config::{VipAddress, VipConfig};
+use crate::nft;
 use crate::privilege::{self, NET_ADMIN, NET_RAW};
 use crate::{AddressError, AddressEvent, Holding};
 use keeper::Keeper;
 use kernel::{Interface, Kernel};
+use rules::Rules;
 use syn_hold::SynHold;
 
 /// The commands of addresses on an interface.
@@ -55,8 +63,13 @@ impl Vip {
             what: "asking the kernel (rtnetlink)",
             error,
         })?;
+        let filter = nft::Link::connect().map_err(|error| AddressError::System {
+            what: "asking the kernel (nftables)",
+            error,
+        })?;
+        let rules = Rules::new(service.as_str(), &config);
         let vip = Vip {
-            syn_hold: SynHold::new(service.as_str(), &config),
+            syn_hold: SynHold::new(service.as_str(), &config, rules, filter, events.clone()),
             config,
             kernel: Arc::new(kernel),
             events,
@@ -118,11 +131,12 @@ impl Vip {
     pub(crate) async fn drop_address(&self) -> Result<(), AddressError> {
         let mut keeper = self.keeper.lock().await;
         if let Some(keeper) = keeper.take() {
+            // Whoever comes between this and the successor's announcement waits as well.
+            self.syn_hold.install().await?;
             keeper.stop().await;
         }
         self.remove_all().await?;
-        // Only now: while the address is here, a client that is let through would be refused.
-        self.syn_hold.remove().await?;
+        self.syn_hold.leave().await;
         self.change(Holding::Dropped, AddressEvent::Dropped);
         Ok(())
     }
@@ -135,13 +149,14 @@ impl Vip {
         for address in self.remove_all().await? {
             let _ = self.events.send(AddressEvent::LeftoverRemoved { address });
         }
-        self.syn_hold.remove().await
+        self.syn_hold.clear().await
     }
 
     pub(crate) async fn shutdown(&self) {
         if let Some(keeper) = self.keeper.lock().await.take() {
             keeper.stop().await;
         }
+        self.syn_hold.stop().await;
     }
 
     pub(crate) fn holding(&self) -> Holding {

@@ -1,114 +1,110 @@
-//! Lets new connections to the addresses wait during a drain: their first packets are dropped, so that the clients'
-//! kernels repeat them until the successor answers. Established connections are not touched.
+//! Lets new connections to the addresses wait during a switch. The packet filter drops the packets that open them, and
+//! `waiting` keeps these for whoever serves next. Established connections are not touched.
 //!
-//! Invariant: the rules are one nftables table of a name that is made of the service's; they are put in place and taken
-//! away as a whole, and a table that a killed daemon left is found by its name.
-//!
-//! It stalls clients for up to a second longer than the switch takes, because that is when they repeat themselves.
+//! Invariant: the rules are in place whenever a frame could reach a host that must not answer, and they are gone before
+//! the frames are let in here.
 
-use std::process::Stdio;
+use tokio::sync::{Mutex, broadcast};
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
-
-use crate::{AddressError, VipConfig};
+use super::rules::{Rules, Step};
+use super::waiting::Waiting;
+use crate::nft::{Link, Refused};
+use crate::{AddressError, AddressEvent, VipConfig};
 
 /// The hold of one service's addresses.
 pub(super) struct SynHold {
     service: String,
-    install: String,
-    remove: String,
+    config: VipConfig,
+    rules: Rules,
+    filter: Link,
+    events: broadcast::Sender<AddressEvent>,
+    waiting: Mutex<Option<Waiting>>,
 }
 
 impl SynHold {
-    pub(super) fn new(service: &str, config: &VipConfig) -> Self {
-        let table = format!("us_hold_{service}");
-        // Naming a table creates it, so that deleting it never fails.
-        let remove = format!("table inet {table}\ndelete table inet {table}\n");
-        let install = format!(
-            "{remove}table inet {table} {{\n  chain prerouting {{\n    type filter hook prerouting priority {PRIORITY}; policy accept;\n{}  }}\n}}\n",
-            rules(config)
-        );
+    pub(super) fn new(
+        service: &str,
+        config: &VipConfig,
+        rules: Rules,
+        filter: Link,
+        events: broadcast::Sender<AddressEvent>,
+    ) -> Self {
         SynHold {
             service: service.to_owned(),
-            install,
-            remove,
+            config: config.clone(),
+            rules,
+            filter,
+            events,
+            waiting: Mutex::default(),
         }
     }
 
     /// Asks the kernel whether it could, without doing it.
     pub(super) async fn check(&self) -> Result<(), AddressError> {
-        self.run(&["-c"], &self.install).await
+        let checked = self.filter.check(self.rules.hold()).await;
+        checked.map_err(|refused| self.refused(&refused))
     }
 
     pub(super) async fn install(&self) -> Result<(), AddressError> {
-        self.run(&[], &self.install).await
-    }
-
-    pub(super) async fn remove(&self) -> Result<(), AddressError> {
-        self.run(&[], &self.remove).await
-    }
-
-    async fn run(&self, options: &[&str], script: &str) -> Result<(), AddressError> {
-        let failed = |error: String, mend| AddressError::HoldBack {
-            service: self.service.clone(),
-            error,
-            mend,
-        };
-        let child = Command::new("nft")
-            .args(options)
-            .args(["-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = child.map_err(|error| failed(error.to_string(), INSTALL_NFT))?;
-        if let Some(mut input) = child.stdin.take() {
-            // If nft has died of something, its status and words say of what.
-            let _ = input.write_all(script.as_bytes()).await;
+        let mut waiting = self.waiting.lock().await;
+        if waiting.as_ref().is_none_or(Waiting::is_over) {
+            // First, so that no frame is dropped unseen.
+            let (config, rules) = (self.config.clone(), self.rules.clone());
+            match Waiting::start(config, rules, self.filter.clone(), self.events.clone()) {
+                Ok(started) => *waiting = Some(started),
+                Err(error) => {
+                    let error = error.to_string();
+                    let _ = self.events.send(AddressEvent::WaitersNotKept { error });
+                }
+            }
         }
-        let output = child
-            .wait_with_output()
-            .await
-            .map_err(|error| failed(error.to_string(), INSTALL_NFT))?;
-        if output.status.success() {
+        let held = self.filter.apply(self.rules.hold()).await;
+        held.map_err(|refused| self.refused(&refused))
+    }
+
+    /// The wait is over: this host serves.
+    pub(super) async fn remove(&self) -> Result<(), AddressError> {
+        let mut waiting = self.waiting.lock().await;
+        let lifted = self.filter.apply(self.rules.without(&[Step::Hold])).await;
+        lifted.map_err(|refused| self.refused(&refused))?;
+        if let Some(waiting) = waiting.take() {
+            waiting.let_in().await;
+        }
+        Ok(())
+    }
+
+    /// Takes away what a killed daemon left; a wait that goes on stays.
+    pub(super) async fn clear(&self) -> Result<(), AddressError> {
+        let waiting = self.waiting.lock().await;
+        if waiting.as_ref().is_some_and(|waiting| !waiting.is_over()) {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(failed(said.lines().next().unwrap_or("no word").to_owned(), ENABLE_NFT))
+        let lifted = self.filter.apply(self.rules.without(&[Step::Hold])).await;
+        lifted.map_err(|refused| self.refused(&refused))
     }
-}
 
-fn rules(config: &VipConfig) -> String {
-    let ports = match config.ports.as_slice() {
-        [] => String::new(),
-        ports => format!("tcp dport {{ {} }} ", list(ports)),
-    };
-    let mut rules = String::new();
-    for (family, is_v4) in [("ip", true), ("ip6", false)] {
-        let addresses: Vec<_> = config
-            .addresses
-            .iter()
-            .map(|address| address.ip)
-            .filter(|ip| ip.is_ipv4() == is_v4)
-            .collect();
-        if !addresses.is_empty() {
-            let addresses = list(&addresses);
-            rules += &format!(
-                "    {family} daddr {{ {addresses} }} {ports}tcp flags & (fin|syn|rst|ack) == syn counter drop\n"
-            );
+    /// The addresses are gone from here: whoever waits, and whoever still comes, goes to the host that announces them.
+    pub(super) async fn leave(&self) {
+        if let Some(waiting) = self.waiting.lock().await.as_ref() {
+            waiting.send_elsewhere().await;
         }
     }
-    rules
+
+    /// For the end of the daemon: the rules stay.
+    pub(super) async fn stop(&self) {
+        if let Some(waiting) = self.waiting.lock().await.take() {
+            waiting.stop().await;
+        }
+    }
+
+    fn refused(&self, refused: &Refused) -> AddressError {
+        AddressError::Filter {
+            service: self.service.clone(),
+            error: refused.to_string(),
+            mend: ENABLE,
+        }
+    }
 }
 
-fn list<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Before connection tracking, which need not hear of what is dropped.
-const PRIORITY: i32 = -310;
-const INSTALL_NFT: &str = "install the package nftables, and let its program nft be in PATH";
-const ENABLE_NFT: &str =
-    "the kernel needs nf_tables with the inet family (modprobe nf_tables nf_tables_inet) and the process CAP_NET_ADMIN";
+pub(super) const ENABLE: &str = "the kernel needs nf_tables with netdev tables (CONFIG_NF_TABLES_NETDEV; modprobe nf_tables) and the process \
+     CAP_NET_ADMIN; without them use mode = \"proxy\"";

@@ -71,14 +71,17 @@ impl Wire {
     }
 }
 
-/// The place to bind to and the link-layer address of an ethernet interface.
-///
-/// The list of interfaces is what gives a packet socket's address without unsafe code.
-fn link_of(interface: &str) -> io::Result<Option<(LinkAddr, Link)>> {
-    let place = nix::ifaddrs::getifaddrs()?
+/// The place to bind a packet socket to. The list of interfaces is what gives it without unsafe code.
+pub(super) fn place_of(interface: &str) -> io::Result<LinkAddr> {
+    nix::ifaddrs::getifaddrs()?
         .filter(|found| found.interface_name == interface)
         .find_map(|found| found.address?.as_link_addr().copied())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {interface}")))?;
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {interface}")))
+}
+
+/// The place to bind to and the link-layer address of an ethernet interface.
+fn link_of(interface: &str) -> io::Result<Option<(LinkAddr, Link)>> {
+    let place = place_of(interface)?;
     let ethernet = place.hatype() == HARDWARE_ETHERNET && place.halen() == 6;
     Ok(place.addr().filter(|_| ethernet).map(|link| (place, link)))
 }
@@ -102,13 +105,13 @@ async fn receive(socket: Option<&Datagrams>) -> io::Result<Vec<u8>> {
 }
 
 /// Lets the runtime wait for a socket.
-fn datagrams(socket: Socket) -> io::Result<Datagrams> {
+pub(super) fn datagrams(socket: Socket) -> io::Result<Datagrams> {
     socket.set_nonblocking(true)?;
     Datagrams::from_std(StdSocket::from(OwnedFd::from(socket)))
 }
 
 /// The runtime's one safe type for a socket that sends and receives whole messages. Nothing of UDP is used.
-type Datagrams = UdpSocket;
+pub(super) type Datagrams = UdpSocket;
 
 const ETHERTYPE_ARP: u16 = 0x0806;
 /// `ARPHRD_ETHER`.

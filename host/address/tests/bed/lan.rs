@@ -97,6 +97,16 @@ impl Lan {
             .map(str::to_owned)
     }
 
+    /// How many TCP segments a node has sent again so far.
+    pub fn repeated_segments(&self, node: &str) -> u64 {
+        let text = self.run(node, "cat /proc/net/snmp");
+        let mut lines = text.lines().filter(|line| line.starts_with("Tcp: "));
+        let names = lines.next().unwrap().split_whitespace();
+        let values = lines.next().unwrap().split_whitespace();
+        let (_, value) = names.zip(values).find(|(name, _)| *name == "RetransSegs").unwrap();
+        value.parse().unwrap()
+    }
+
     /// Runs the closure on a thread of its own within the node's namespace.
     pub fn within<T: Send + 'static>(
         &self,
