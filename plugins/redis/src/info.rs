@@ -53,7 +53,10 @@ impl Info {
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        let is_it = |line: &&Line| self.text.get(line.begin..line.colon) == Some(key);
+        // The length first: it alone tells most keys apart.
+        let is_it = |line: &&Line| {
+            line.colon - line.begin == key.len() && self.text.get(line.begin..line.colon) == Some(key)
+        };
         let line = self.lines.iter().find(is_it)?;
         self.text.get(line.colon + 1..line.end)
     }

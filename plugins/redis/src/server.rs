@@ -14,6 +14,10 @@ const MARGIN_MS: u64 = 100;
 /// A connection to Redis, authenticated and named.
 pub(crate) struct Server {
     stream: Stream,
+    /// Goes out with the next command: a way to the server and back is most of what a look costs.
+    unsent: Vec<u8>,
+    /// How many answers come before the next command's.
+    unread: usize,
 }
 
 /// Why Redis could not be asked.
@@ -90,13 +94,14 @@ impl Server {
         let timeout_ms = bounded(config.timeout_ms);
         let mut server = Self {
             stream: Stream::connect(endpoint, timeout_ms)?,
+            unsent: Vec::new(),
+            unread: 0,
         };
         server.authenticate(config)?;
         // Refused to a user who may not: then our own connections are listed like a client's, and that is all.
-        match server.command(&["CLIENT", "SETNAME", OWN_NAME]) {
-            Ok(_) | Err(Trouble::Error(_)) => Ok(server),
-            Err(other) => Err(other),
-        }
+        server.unsent = resp::encode(&["CLIENT", "SETNAME", OWN_NAME]);
+        server.unread = 1;
+        Ok(server)
     }
 
     fn authenticate(&mut self, config: &Config) -> Result<(), Trouble> {
@@ -112,14 +117,25 @@ impl Server {
 
     /// One command and its answer.
     pub(crate) fn command(&mut self, command: &[&str]) -> Result<Value, Trouble> {
-        self.stream.write(&resp::encode(command))?;
+        let mut bytes = std::mem::take(&mut self.unsent);
+        bytes.extend(resp::encode(command));
+        self.stream.write(&bytes)?;
+        while self.unread > 0 {
+            self.answer()?;
+            self.unread -= 1;
+        }
+        match self.answer()? {
+            Value::Error(message) => Err(Trouble::Error(message)),
+            value => Ok(value),
+        }
+    }
+
+    /// The next answer, whatever it says.
+    fn answer(&mut self) -> Result<Value, Trouble> {
         loop {
             if let Some((value, taken)) = resp::parse(self.stream.buffered())? {
                 self.stream.consume(taken);
-                return match value {
-                    Value::Error(message) => Err(Trouble::Error(message)),
-                    value => Ok(value),
-                };
+                return Ok(value);
             }
             if !self.stream.fill()? {
                 let message = "Redis closed the connection".to_owned();
