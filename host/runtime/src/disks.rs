@@ -1,9 +1,12 @@
 //! The readings of the disks that the operator named. A disk that hangs must not hang the daemon: each is asked on a
-//! thread of its own, and while one has not answered yet, everybody waits for the same answer.
+//! thread of its own, and while one has not answered yet, everybody waits for the same answer. Where the thread found that
+//! the kernel has the numbers in memory, later questions need none (`disks/in_memory.rs`).
+
+mod in_memory;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
@@ -11,11 +14,14 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use crate::call::Reading;
+use in_memory::InMemory;
 
 /// The disks that have been asked and have not answered yet: whoever asks meanwhile waits for the same answer.
 #[derive(Debug, Default)]
 pub(crate) struct Disks {
     asked: Mutex<HashMap<PathBuf, Question>>,
+    /// Those that need no thread, as a thread has found out.
+    in_memory: Mutex<HashMap<PathBuf, InMemory>>,
 }
 
 /// A question under way; its answer is none when the disk failed.
@@ -28,9 +34,15 @@ impl Disks {
         // Half of what is left, so that the guest still has time to say that a disk hangs.
         let patience = LONGEST.min(remaining / 2);
         let paths: BTreeSet<&PathBuf> = paths.iter().collect();
-        let questions: Vec<_> = paths.into_iter().map(|path| (path, self.ask(path))).collect();
-        let deadline = tokio::time::Instant::now() + patience;
         let mut readings = Vec::new();
+        let mut questions = Vec::new();
+        for path in paths {
+            match self.at_once(path) {
+                Some(found) => readings.extend(found),
+                None => questions.push((path, self.ask(path))),
+            }
+        }
+        let deadline = tokio::time::Instant::now() + patience;
         for (path, mut question) in questions {
             let answered = timeout_at(deadline, question.wait_for(Option::is_some)).await;
             match answered
@@ -45,6 +57,19 @@ impl Disks {
         readings
     }
 
+    /// Where it needs no waiting. A disk that has not answered an earlier question is left alone.
+    fn at_once(&self, path: &Path) -> Option<Vec<Reading>> {
+        if self.asked().contains_key(path) {
+            return None;
+        }
+        let disk = *locked(&self.in_memory).get(path)?;
+        let numbers = disk.numbers(path);
+        if numbers.is_none() {
+            locked(&self.in_memory).remove(path);
+        }
+        Some(of_disk(path, &numbers?))
+    }
+
     /// Asks on a thread of its own, unless an earlier question still waits.
     fn ask(self: &Arc<Self>, path: &Path) -> Question {
         let mut asked = self.asked();
@@ -56,15 +81,22 @@ impl Disks {
         let (disks, path) = (self.clone(), path.to_owned());
         tokio::task::spawn_blocking(move || {
             let found = statvfs(&path).ok().map(|stat| of_disk(&path, &stat));
+            if let Some(disk) = InMemory::at(&path) {
+                locked(&disks.in_memory).insert(path.clone(), disk);
+            }
             disks.asked().remove(&path);
             answer.send_replace(Some(found));
         });
         question
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Question>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn asked(&self) -> MutexGuard<'_, HashMap<PathBuf, Question>> {
+        locked(&self.asked)
     }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn of_disk(path: &Path, stat: &StatVfs) -> Vec<Reading> {
@@ -123,6 +155,17 @@ mod tests {
         disks.asked().insert("/".into(), question);
         let readings = disks.read(&["/".into()], Duration::from_millis(100)).await;
         assert_eq!((readings.len(), readings[0].value), (1, 0.0));
+    }
+
+    #[tokio::test]
+    async fn a_local_disk_is_asked_on_a_thread_once() {
+        let disks = Arc::new(Disks::default());
+        let shm = [PathBuf::from("/dev/shm")];
+        let first = disks.read(&shm, Duration::from_secs(10)).await;
+        assert!(locked(&disks.in_memory).contains_key(&shm[0]));
+        let again = disks.at_once(&shm[0]).expect("no thread is needed any more");
+        let keys = |readings: &[Reading]| readings.iter().map(|r| r.key.clone()).collect::<Vec<_>>();
+        assert_eq!(keys(&first), keys(&again));
     }
 
     #[tokio::test]
