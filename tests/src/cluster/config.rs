@@ -117,11 +117,13 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
     let mut text = format!(
         "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n\
          candidates = [\"{}\", \"{}\"]\n\n\
-         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\n\n",
+         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\n{carry_idle}\n",
         HOSTS[0],
         HOSTS[1],
         ports.service(service),
         site.server(service),
+        // Right for HTTP, where every request stands for itself; a connection to Redis has a memory.
+        carry_idle = if service == SERVICES[0] { "" } else { "carry_idle = true\n" },
         server_type = if service == SERVICES[0] { "redis" } else { "nginx" },
     );
     text.push_str(&if service == SERVICES[0] {
