@@ -54,9 +54,8 @@ impl Info {
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         // The length first: it alone tells most keys apart.
-        let is_it = |line: &&Line| {
-            line.colon - line.begin == key.len() && self.text.get(line.begin..line.colon) == Some(key)
-        };
+        let is_it =
+            |line: &&Line| line.colon - line.begin == key.len() && self.text.get(line.begin..line.colon) == Some(key);
         let line = self.lines.iter().find(is_it)?;
         self.text.get(line.colon + 1..line.end)
     }

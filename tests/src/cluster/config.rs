@@ -123,7 +123,11 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
         ports.service(service),
         site.server(service),
         // Right for HTTP, where every request stands for itself; a connection to Redis has a memory.
-        carry_idle = if service == SERVICES[0] { "" } else { "carry_idle = true\n" },
+        carry_idle = if service == SERVICES[0] {
+            ""
+        } else {
+            "carry_idle = true\n"
+        },
         server_type = if service == SERVICES[0] { "redis" } else { "nginx" },
     );
     text.push_str(&if service == SERVICES[0] {
