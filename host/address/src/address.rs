@@ -12,7 +12,7 @@ use understudy_protocol::{HostName, ServiceName};
 use crate::config::AddressConfig;
 use crate::proxy::Proxy;
 use crate::vip::Vip;
-use crate::{AddressError, AddressEvent, Flow, Quiet};
+use crate::{AddressError, AddressEvent, Flow, Quiet, Remaining};
 
 /// One service's address on this host. Cheap to clone; all clones are the same address.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub enum Holding {
     Admitting,
     /// It has, and new clients wait.
     Held,
+    /// It has, new clients go to another host, and connections that were under way stay until they end.
+    Yielding,
 }
 
 impl Holding {
@@ -39,6 +41,7 @@ impl Holding {
             Holding::Dropped => "dropped",
             Holding::Admitting => "admitting",
             Holding::Held => "held",
+            Holding::Yielding => "yielding",
         }
     }
 }
@@ -141,6 +144,79 @@ impl Address {
             // The kernel closed a killed daemon's sockets; nothing can be left.
             Kind::Proxy(_) => Ok(()),
             Kind::Vip(vip) => to_its_end(async move { vip.clear().await }).await,
+        }
+    }
+
+    /// Whether the address can move to or from that host while both servers run. Changes nothing.
+    ///
+    /// # Errors
+    /// Proxy: it can't. Vip: what the kernel, the privileges or the configuration lack.
+    pub async fn can_overlap(&self, with: &HostName) -> Result<(), AddressError> {
+        self.vip()?.can_overlap(with).await
+    }
+
+    /// Second of a move while both servers run: this host can serve under the address, and no client sees it yet.
+    ///
+    /// # Errors
+    /// As [`Address::can_overlap`]; `first` does not answer on the link.
+    pub async fn arm(&self, first: &HostName) -> Result<(), AddressError> {
+        let (vip, first) = (self.vip()?, first.clone());
+        to_its_end(async move { vip.arm(&first).await }).await
+    }
+
+    /// Second: undoes [`Address::arm`]. Does nothing after [`Address::appear`] or [`Address::take`].
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn disarm(&self) -> Result<(), AddressError> {
+        let vip = self.vip()?;
+        to_its_end(async move { vip.disarm().await }).await
+    }
+
+    /// First: from its end on this host admits nobody new: new connections go to `second`, which is armed; those that
+    /// exist stay. [`Address::take`] undoes it, but for the connections that went to `second`.
+    ///
+    /// # Errors
+    /// As [`Address::can_overlap`]; `second` does not answer on the link.
+    pub async fn yield_to(&self, second: &HostName) -> Result<(), AddressError> {
+        let (vip, second) = (self.vip()?, second.clone());
+        to_its_end(async move { vip.yield_to(&second).await }).await
+    }
+
+    /// Second: answers for the address and announces it; connections that began on the first go there until
+    /// [`Address::take`].
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn appear(&self) -> Result<(), AddressError> {
+        let vip = self.vip()?;
+        to_its_end(async move { vip.appear().await }).await
+    }
+
+    /// First, before its server is told to stop: waits until the server has accepted everybody who came before the
+    /// yield, at most for `within`; says whom it has not.
+    ///
+    /// # Errors
+    /// The kernel does not list its connections.
+    pub async fn settled(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        self.vip()?.settled(within).await
+    }
+
+    /// First: waits until no connection is left, at most for `within`; says which are.
+    ///
+    /// # Errors
+    /// The kernel does not list its connections.
+    pub async fn drained(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        self.vip()?.drained(within).await
+    }
+
+    fn vip(&self) -> Result<Arc<Vip>, AddressError> {
+        match &self.kind {
+            Kind::Vip(vip) => Ok(vip.clone()),
+            Kind::Proxy(proxy) => Err(AddressError::Config {
+                service: proxy.service().to_string(),
+                problem: "both servers may run during a move only with mode = \"vip\"".to_owned(),
+            }),
         }
     }
 

@@ -1,9 +1,12 @@
 //! What an operator settles about a service's address. Plain data: the daemon parses its file into this.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
+
+use understudy_protocol::HostName;
 
 /// How clients find the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,9 @@ pub struct VipConfig {
     pub interface: String,
     /// The service's TCP ports: new connections to them wait during a drain. Empty: every TCP port of the addresses.
     pub ports: Vec<u16>,
+    /// The addresses that the candidate hosts themselves have on the interface's link. Needed only where both servers may
+    /// run during a move: one of each family for each host.
+    pub hosts: BTreeMap<HostName, Vec<IpAddr>>,
 }
 
 /// An address with the length of its network's prefix, like `192.0.2.10/24`.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use understudy_protocol::HostName;
+
 /// Something happened to the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,6 +15,11 @@ pub enum AddressEvent {
     Held,
     /// Clients are admitted again after a hold.
     Admitted,
+    /// New clients go to another host; connections that were under way stay until they end.
+    Yielded {
+        /// The other host.
+        to: HostName,
+    },
     /// This host does not have the address any more.
     Dropped,
     /// A listening socket came from the predecessor on this machine, with everybody who waits in it.
@@ -123,6 +130,7 @@ impl AddressEvent {
             AddressEvent::Taken => "address-taken",
             AddressEvent::Held => "address-held",
             AddressEvent::Admitted => "address-admitted",
+            AddressEvent::Yielded { .. } => "address-yielded",
             AddressEvent::Dropped => "address-dropped",
             AddressEvent::Received { .. } => "listener-received",
             AddressEvent::Passed { .. } => "listener-passed",
@@ -149,6 +157,7 @@ impl fmt::Display for AddressEvent {
             AddressEvent::Taken => write!(f, "this host admits clients"),
             AddressEvent::Held => write!(f, "new clients wait"),
             AddressEvent::Admitted => write!(f, "clients are admitted again"),
+            AddressEvent::Yielded { to } => write!(f, "new clients go to {to}"),
             AddressEvent::Dropped => write!(f, "this host gave up the address"),
             AddressEvent::Received { listen, connections } => {
                 write!(

@@ -49,3 +49,15 @@ pub struct Quiet {
     /// Flows in which something is still in progress.
     pub busy: Vec<Flow>,
 }
+
+/// A connection that the kernel still has on the first of two hosts, or (`listen`) a socket whose server has not accepted
+/// everybody yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remaining {
+    /// The client; unspecified for a listening socket.
+    pub client: SocketAddr,
+    /// The service's end.
+    pub service: SocketAddr,
+    /// The state as the kernel's tools spell it, like `established`.
+    pub state: &'static str,
+}

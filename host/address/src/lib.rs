@@ -14,7 +14,6 @@ mod config;
 mod error;
 mod event;
 mod flow;
-#[allow(dead_code, reason = "a move with both servers running uses the rest")]
 mod nft;
 mod privilege;
 mod proxy;
@@ -24,4 +23,4 @@ pub use address::{Address, Holding};
 pub use config::{AddressConfig, BadVipAddress, ProxyConfig, VipAddress, VipConfig};
 pub use error::AddressError;
 pub use event::AddressEvent;
-pub use flow::{Flow, Quiet, Spoke};
+pub use flow::{Flow, Quiet, Remaining, Spoke};

@@ -3,8 +3,9 @@
 
 mod bed;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bed::lan::{Lan, VIP4, VIP6, What, eventually};
@@ -152,8 +153,8 @@ fn a_duplicate_on_the_wire_is_reported_with_its_link_address() {
 fn new_clients_wait_for_the_successor_and_established_ones_go_on() {
     let lan = Lan::new();
     let (mut a, mut b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
-    serve(&lan, "a");
-    serve(&lan, "b");
+    lan.serve("a");
+    lan.serve("b");
     a.tell(What::Take);
     let talk = |ip: &'static str| {
         lan.within("client", move || {
@@ -203,7 +204,7 @@ fn new_clients_wait_for_the_successor_and_established_ones_go_on() {
 fn a_client_that_comes_after_the_hold_is_passed_on_too() {
     let lan = Lan::new();
     let (mut a, b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
-    serve(&lan, "b");
+    lan.serve("b");
     a.tell(What::Take);
     lan.run("client", &format!("ping -c 1 -W 2 {VIP4}"));
     // Without a hold before it.
@@ -231,9 +232,10 @@ fn only_the_services_ports_are_held() {
         addresses: vec![BOTH[0].parse().unwrap()],
         interface: "eth0".to_owned(),
         ports: vec![81],
+        hosts: BTreeMap::new(),
     };
     let a = lan.host_with("a", config).unwrap();
-    serve(&lan, "a");
+    lan.serve("a");
     a.tell(What::Take);
     a.tell(What::Hold);
     let began = Instant::now();
@@ -253,6 +255,7 @@ fn what_is_missing_is_named() {
         addresses: vec![BOTH[0].parse().unwrap(), BOTH[1].parse().unwrap()],
         interface: interface.to_owned(),
         ports: Vec::new(),
+        hosts: BTreeMap::new(),
     };
     let error = lan.host_with("a", config("eth9")).err().unwrap();
     assert!(
@@ -271,6 +274,7 @@ fn a_missing_privilege_is_named() {
         addresses: vec![BOTH[0].parse().unwrap()],
         interface: "eth0".to_owned(),
         ports: Vec::new(),
+        hosts: BTreeMap::new(),
     };
     let attempt = lan.within("a", || {
         let none = CapabilitySet::empty();
@@ -299,27 +303,4 @@ fn a_missing_privilege_is_named() {
         error.contains("CAP_NET_ADMIN") && error.contains("AmbientCapabilities"),
         "{error}"
     );
-}
-
-/// A server on port 80 of every address of a node, which says the node's name and then echoes.
-fn serve(lan: &Lan, node: &'static str) {
-    let (ready, wait) = std::sync::mpsc::channel();
-    lan.within(node, move || {
-        let listener = TcpListener::bind("[::]:80").unwrap();
-        ready.send(()).unwrap();
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            std::thread::spawn(move || {
-                stream.write_all(node.as_bytes())?;
-                let mut bytes = [0; 64];
-                loop {
-                    match stream.read(&mut bytes)? {
-                        0 => return Ok::<_, std::io::Error>(()),
-                        length => stream.write_all(&bytes[..length])?,
-                    }
-                }
-            });
-        }
-    });
-    wait.recv().unwrap();
 }

@@ -143,6 +143,11 @@ impl Expression {
         Self::verdict(VERDICT_ACCEPT, None)
     }
 
+    /// The rules of another chain come first, and then the next rule here.
+    pub(crate) fn call(chain: &str) -> Vec<Self> {
+        Self::verdict(VERDICT_JUMP, Some(chain))
+    }
+
     /// The rules of another chain decide.
     pub(crate) fn go_to(chain: &str) -> Vec<Self> {
         Self::verdict(VERDICT_GOTO, Some(chain))
@@ -258,4 +263,5 @@ const NFPROTO_IPV4: u32 = 2;
 const NFPROTO_IPV6: u32 = 10;
 const VERDICT_DROP: i32 = 0;
 const VERDICT_ACCEPT: i32 = 1;
+const VERDICT_JUMP: i32 = -3;
 const VERDICT_GOTO: i32 = -4;

@@ -74,6 +74,10 @@ impl Proxy {
         })
     }
 
+    pub(crate) fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
     pub(crate) async fn take(&self) -> Result<(), AddressError> {
         let mut sockets = self.sockets.lock().await;
         let mut arrived = Vec::new();

@@ -7,37 +7,48 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::frames::{self, Link};
+use super::frames::{self, Link as LinkAddress};
 use super::kernel::{Changes, Interface, Kernel};
 use super::wire::Wire;
+use crate::nft::{Batch, Link};
 use crate::{AddressEvent, VipConfig};
 
 /// The running keeper of one service's addresses.
 pub(super) struct Keeper {
     stop: oneshot::Sender<()>,
     announce: mpsc::Sender<()>,
+    yielded: Arc<Mutex<Option<Batch>>>,
+    speaks: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Starts keeping addresses that were just put in place, and announces them at once.
+    /// Starts keeping addresses that were just put in place, and announces them at once. With a transaction that hides
+    /// them it is silent: see [`Keeper::fall_silent`].
     pub(super) fn start(
         config: VipConfig,
         interface: Interface,
-        kernel: Arc<Kernel>,
+        (kernel, filter): (Arc<Kernel>, Link),
         events: broadcast::Sender<AddressEvent>,
+        hide: Option<Batch>,
     ) -> io::Result<Self> {
+        let speaks = Arc::new(AtomicBool::new(hide.is_none()));
+        let yielded = Arc::new(Mutex::new(hide));
         let (stop, stopped) = oneshot::channel();
         let (announce, asked) = mpsc::channel(1);
         let mut round = Round {
             wire: None,
+            speaks: speaks.clone(),
+            yielded: yielded.clone(),
+            speaks_since: Instant::now(),
             announcement: 0,
             next_announcement: None,
             running: interface.up && interface.running,
@@ -45,17 +56,33 @@ impl Keeper {
             reported: HashMap::new(),
             config,
             kernel,
+            filter,
             events,
         };
         let changes = Changes::subscribe()?;
         round.open_wire();
         round.announce_afresh();
         let task = tokio::spawn(round.run(changes, asked, stopped));
-        Ok(Keeper { stop, announce, task })
+        Ok(Keeper {
+            stop,
+            announce,
+            yielded,
+            speaks,
+            task,
+        })
+    }
+
+    /// Neither announces nor defends the addresses from now on. Neighbours that ask are still answered until another
+    /// host shows that it answers; then `hide` is carried out.
+    pub(super) fn fall_silent(&self, hide: Batch) {
+        *self.yielded.lock().unwrap_or_else(PoisonError::into_inner) = Some(hide);
+        self.speaks.store(false, Ordering::SeqCst);
     }
 
     /// Announces again, from the beginning.
     pub(super) fn announce(&self) {
+        self.yielded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.speaks.store(true, Ordering::SeqCst);
         // A full queue means that it is about to be done.
         let _ = self.announce.try_send(());
     }
@@ -69,8 +96,13 @@ impl Keeper {
 struct Round {
     config: VipConfig,
     kernel: Arc<Kernel>,
+    filter: Link,
     events: broadcast::Sender<AddressEvent>,
     wire: Option<Wire>,
+    speaks: Arc<AtomicBool>,
+    /// What hides the addresses when another host answers for them.
+    yielded: Arc<Mutex<Option<Batch>>>,
+    speaks_since: Instant,
     /// How many of [`ANNOUNCEMENTS`] are made.
     announcement: usize,
     next_announcement: Option<Instant>,
@@ -78,7 +110,7 @@ struct Round {
     /// The addresses that can't be put back, with the error that was reported.
     failing: HashMap<IpAddr, String>,
     /// When which duplicate was reported last.
-    reported: HashMap<(IpAddr, Link), Instant>,
+    reported: HashMap<(IpAddr, LinkAddress), Instant>,
 }
 
 impl Round {
@@ -89,7 +121,10 @@ impl Round {
             tokio::select! {
                 biased;
                 _ = &mut stopped => return,
-                Some(()) = asked.recv() => self.announce_afresh(),
+                Some(()) = asked.recv() => {
+                    self.speaks_since = Instant::now();
+                    self.announce_afresh();
+                }
                 () = sleep_until(next.unwrap_or(look)), if next.is_some() => self.announce(),
                 () = changes.next() => self.reconcile().await,
                 () = sleep_until(look) => {
@@ -98,7 +133,7 @@ impl Round {
                     self.probe();
                 }
                 claim = claim(self.wire.as_ref()) => match claim {
-                    Ok((ip, link)) => self.claimed(ip, link),
+                    Ok((ip, link)) => self.claimed(ip, link).await,
                     Err(_) => {
                         // The interface went away or down; the next look opens it again.
                         self.wire = None;
@@ -160,13 +195,25 @@ impl Round {
         }
     }
 
+    /// Another host answers for the addresses, as it should.
+    async fn hide(&mut self) {
+        let hide = self.yielded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(batch) = hide
+            && let Err(refused) = self.filter.apply(batch).await
+        {
+            tracing::warn!(%refused, "the address could not be hidden; neighbours may still come here first");
+        }
+    }
+
     fn announce_afresh(&mut self) {
         self.announcement = 0;
         self.announce();
     }
 
     fn announce(&mut self) {
-        if let Some(wire) = &self.wire {
+        if let Some(wire) = &self.wire
+            && self.speaks()
+        {
             for address in &self.config.addresses {
                 let router = forwards(&self.config.interface);
                 let mut frames = frames::announcements(address.ip, wire.link(), router);
@@ -188,7 +235,9 @@ impl Round {
 
     /// Makes another owner show itself.
     fn probe(&self) {
-        if let Some(wire) = &self.wire {
+        if let Some(wire) = &self.wire
+            && self.speaks()
+        {
             for address in &self.config.addresses {
                 // A failure here is the link's, and reported as such.
                 let _ = wire.send(&frames::probe(address.ip, wire.link()));
@@ -197,8 +246,14 @@ impl Round {
     }
 
     /// Somebody else says that it has an address.
-    fn claimed(&mut self, ip: IpAddr, link: Link) {
+    async fn claimed(&mut self, ip: IpAddr, link: LinkAddress) {
         if !self.config.addresses.iter().any(|address| address.ip == ip) {
+            return;
+        }
+        if !self.speaks() {
+            return self.hide().await;
+        }
+        if self.speaks_since.elapsed() < GRACE {
             return;
         }
         let now = Instant::now();
@@ -209,6 +264,10 @@ impl Round {
             // Neighbours have just been told otherwise.
             self.announce_afresh();
         }
+    }
+
+    fn speaks(&self) -> bool {
+        self.speaks.load(Ordering::SeqCst)
     }
 
     fn open_wire(&mut self) {
@@ -247,7 +306,7 @@ impl Round {
     }
 }
 
-async fn claim(wire: Option<&Wire>) -> io::Result<(IpAddr, Link)> {
+async fn claim(wire: Option<&Wire>) -> io::Result<(IpAddr, LinkAddress)> {
     match wire {
         Some(wire) => wire.claim().await,
         None => std::future::pending().await,
@@ -271,6 +330,8 @@ const ANNOUNCEMENTS: [Duration; 6] = [
 ];
 /// Between looks whether everything is in place, in case that the kernel's notice of a change was lost.
 const LOOK: Duration = Duration::from_secs(5);
+/// The host that had the address before may still be answering somebody; a real duplicate goes on.
+const GRACE: Duration = Duration::from_millis(500);
 /// A duplicate repeats itself; defending an address more often than this is a storm (RFC 5227, 2.4).
 const QUIET_ABOUT_DUPLICATE: Duration = Duration::from_secs(10);
 /// A flood of invented duplicates must not fill memory or journal.

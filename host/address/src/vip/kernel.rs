@@ -10,6 +10,7 @@ use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
 use rtnetlink::{Error, Handle, MulticastGroup};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::VipAddress;
@@ -17,6 +18,8 @@ use crate::VipAddress;
 /// A connection to the kernel's routing tables.
 pub(super) struct Kernel {
     handle: Handle,
+    /// The kernel refuses a second list (EBUSY) while it gives one on the same connection.
+    listing: Mutex<()>,
     connection: JoinHandle<()>,
 }
 
@@ -72,6 +75,7 @@ impl Kernel {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         Ok(Kernel {
             handle,
+            listing: Mutex::default(),
             connection: tokio::spawn(connection),
         })
     }
@@ -126,6 +130,7 @@ impl Kernel {
     }
 
     async fn messages(&self, index: u32) -> Result<Vec<AddressMessage>, Error> {
+        let _alone = self.listing.lock().await;
         self.handle
             .address()
             .get()

@@ -2,7 +2,7 @@
 //!
 //! Files, from the outside in: this one carries out the commands; `keeper` keeps the addresses in place while they are
 //! held; `kernel` adds and removes them; `syn_hold` lets new connections wait, and `waiting`, `knocks` and `openings` keep
-//! them for the successor; `rules` is what the packet filter is told; `wire` and `frames` announce.
+//! them for the successor; `overlap` moves them while both hosts' servers run; `rules` is what the packet filter is told; `wire` and `frames` announce.
 //!
 //! Invariant: an address is on the interface only between `take` and `drop_address`, or because a killed daemon left it,
 //! until `clear`. The daemon's end does not remove it: the server goes on while the daemon is replaced.
@@ -12,8 +12,9 @@ mod keeper;
 mod kernel;
 mod knocks;
 mod openings;
-#[allow(dead_code, reason = "a move with both servers running uses the rest")]
+mod overlap;
 mod rules;
+mod sockets;
 mod syn_hold;
 mod waiting;
 mod wire;
@@ -26,18 +27,21 @@ use tokio::sync::{Mutex, broadcast, watch};
 use understudy_protocol::ServiceName;
 
 use crate::config::{VipAddress, VipConfig};
-use crate::nft;
+use crate::nft::{self, Batch};
 use crate::privilege::{self, NET_ADMIN, NET_RAW};
 use crate::{AddressError, AddressEvent, Holding};
 use keeper::Keeper;
 use kernel::{Interface, Kernel};
-use rules::Rules;
+use rules::{Rules, Step};
 use syn_hold::SynHold;
 
 /// The commands of addresses on an interface.
 pub(crate) struct Vip {
+    service: ServiceName,
     config: VipConfig,
     kernel: Arc<Kernel>,
+    rules: Rules,
+    filter: nft::Link,
     syn_hold: SynHold,
     events: broadcast::Sender<AddressEvent>,
     holding: watch::Sender<Holding>,
@@ -69,7 +73,10 @@ impl Vip {
         })?;
         let rules = Rules::new(service.as_str(), &config);
         let vip = Vip {
-            syn_hold: SynHold::new(service.as_str(), &config, rules, filter, events.clone()),
+            syn_hold: SynHold::new(service.as_str(), &config, rules.clone(), filter.clone(), events.clone()),
+            service,
+            rules,
+            filter,
             config,
             kernel: Arc::new(kernel),
             events,
@@ -83,27 +90,12 @@ impl Vip {
 
     pub(crate) async fn take(&self) -> Result<(), AddressError> {
         let mut keeper = self.keeper.lock().await;
-        let interface = self.interface().await?;
-        if !interface.up {
-            let problem = format!("is down: ip link set {} up", self.config.interface);
-            return Err(self.interface_error(problem));
-        }
-        for address in &self.config.addresses {
-            self.kernel
-                .add(interface.index, *address)
-                .await
-                .map_err(|error| self.change_error("adding", address.ip, error))?;
-        }
+        let interface = self.usable_interface().await?;
+        self.put_on_interface(interface).await?;
+        self.end_move().await?;
         match keeper.as_ref() {
             Some(keeper) => keeper.announce(),
-            None => {
-                let started = Keeper::start(self.config.clone(), interface, self.kernel.clone(), self.events.clone());
-                let started = started.map_err(|error| AddressError::System {
-                    what: "watching the interface",
-                    error,
-                })?;
-                *keeper = Some(started);
-            }
+            None => *keeper = Some(self.keep(interface, None)?),
         }
         self.syn_hold.remove().await?;
         self.change(Holding::Admitting, AddressEvent::Taken);
@@ -136,6 +128,10 @@ impl Vip {
             keeper.stop().await;
         }
         self.remove_all().await?;
+        // The drain stays for those who have not heard of the other host; it goes with the hold.
+        self.change_filter(self.rules.without(&[Step::Back, Step::Hide]))
+            .await?;
+        self.take_from_loopback().await?;
         self.syn_hold.leave().await;
         self.change(Holding::Dropped, AddressEvent::Dropped);
         Ok(())
@@ -149,6 +145,9 @@ impl Vip {
         for address in self.remove_all().await? {
             let _ = self.events.send(AddressEvent::LeftoverRemoved { address });
         }
+        self.take_from_loopback().await?;
+        self.change_filter(self.rules.without(&[Step::Back, Step::Hide]))
+            .await?;
         self.syn_hold.clear().await
     }
 
@@ -161,6 +160,24 @@ impl Vip {
 
     pub(crate) fn holding(&self) -> Holding {
         *self.holding.borrow()
+    }
+
+    /// Adds the addresses; those that are there stay.
+    async fn put_on_interface(&self, interface: Interface) -> Result<(), AddressError> {
+        for address in &self.config.addresses {
+            let added = self.kernel.add(interface.index, *address).await;
+            added.map_err(|error| self.change_error("adding", address.ip, error))?;
+        }
+        Ok(())
+    }
+
+    /// Begins to keep the addresses, and to announce them or, with a transaction that hides them, not to.
+    fn keep(&self, interface: Interface, hide: Option<Batch>) -> Result<Keeper, AddressError> {
+        let (config, kernel) = (self.config.clone(), (self.kernel.clone(), self.filter.clone()));
+        Keeper::start(config, interface, kernel, self.events.clone(), hide).map_err(|error| AddressError::System {
+            what: "watching the interface",
+            error,
+        })
     }
 
     /// Removes the addresses and looks whether they are gone; says which were there.
@@ -199,6 +216,15 @@ impl Vip {
         let found = self.kernel.interface(&self.config.interface).await;
         let found = found.map_err(|error| self.interface_error(error.to_string()))?;
         found.ok_or_else(|| self.interface_error("does not exist: `ip link` lists those that do".to_owned()))
+    }
+
+    async fn usable_interface(&self) -> Result<Interface, AddressError> {
+        let interface = self.interface().await?;
+        if interface.up {
+            return Ok(interface);
+        }
+        let problem = format!("is down: ip link set {} up", self.config.interface);
+        Err(self.interface_error(problem))
     }
 
     fn interface_error(&self, problem: String) -> AddressError {

@@ -43,8 +43,6 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) const ALL: [Step; 4] = [Step::Hold, Step::Drain, Step::Back, Step::Hide];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Step::Hold => "hold",
@@ -85,20 +83,22 @@ impl Rules {
         for (family, to) in self.families(second) {
             let key = Expression::flow_key(family.ipv6);
             let opens = [Expression::opens(), key.clone(), Expression::remember(family.set)];
-            batch.rule(&place, family.chain, &opens);
-            batch.rule(&place, family.chain, &passed_on(family, interface, to));
+            batch.rule(&place, family.opening, &opens);
+            batch.rule(&place, family.chain, &[Expression::call(family.opening)]);
+            let known = [key, Expression::in_set(family.set), Expression::remember(family.set)];
+            let pass_on = [Expression::count(), Expression::forward(interface, to)];
+            batch.rule(&place, family.chain, &[known.concat(), pass_on.concat()]);
         }
         self.gate(&mut batch, &place);
         batch
     }
 
-    /// Undoes [`Rules::drain`] for connections to come; those that went to `second` go on there.
-    pub(super) fn drain_no_more(&self, second: &Peer, interface: u32) -> Batch {
+    /// Undoes [`Rules::drain`] for connections to come; those that went to the other host go on there.
+    pub(super) fn drain_no_more(&self) -> Batch {
         let mut batch = Batch::new();
         let place = self.place(Family::Netdev, Step::Drain);
-        for (family, to) in self.families(second) {
-            batch.flush(&place, family.chain);
-            batch.rule(&place, family.chain, &passed_on(family, interface, to));
+        for family in self.used_families() {
+            batch.flush(&place, family.opening);
         }
         batch
     }
@@ -173,8 +173,7 @@ impl Rules {
     /// The set of connections that a drain has passed on, of each family.
     pub(super) fn passed_on(&self) -> Vec<(Place, &'static str)> {
         let place = self.place(Family::Netdev, Step::Drain);
-        let families = [V4, V6].into_iter().filter(|family| self.has(family.ipv6));
-        families.map(|family| (place.clone(), family.set)).collect()
+        self.used_families().map(|family| (place.clone(), family.set)).collect()
     }
 
     /// The table that shows whether a step is in place.
@@ -226,17 +225,18 @@ impl Rules {
 
     /// A table with a set and an empty chain for each family, and an empty gate.
     fn table_of_flows(&self, batch: &mut Batch, place: &Place, does: &str, kept: bool) {
-        let families = [V4, V6].into_iter().filter(|family| self.has(family.ipv6));
         if kept {
-            families.for_each(|family| {
-                batch.flush(place, family.chain);
-            });
             batch.flush(place, GATE);
+            for family in self.used_families() {
+                batch.flush(place, family.chain);
+                batch.flush(place, family.opening);
+            }
             return;
         }
         batch.fresh_table(place, &self.comment(does));
-        for family in families {
+        for family in self.used_families() {
             batch.set(place, family.set());
+            batch.chain(place, family.opening, Hook::None);
             batch.chain(place, family.chain, Hook::None);
         }
         batch.chain(place, GATE, Hook::Ingress(&self.config.interface, DRAIN_PRIORITY));
@@ -273,12 +273,15 @@ impl Rules {
 
     /// The families that the service has, with the other host's address of each.
     fn families(&self, other: &Peer) -> Vec<(Flows, IpAddr)> {
-        let used = [V4, V6].into_iter().filter(|family| self.has(family.ipv6));
-        used.filter_map(|family| {
+        let with_other = self.used_families().filter_map(|family| {
             let ip = other.addresses.iter().find(|ip| ip.is_ipv6() == family.ipv6)?;
             Some((family, *ip))
-        })
-        .collect()
+        });
+        with_other.collect()
+    }
+
+    fn used_families(&self) -> impl Iterator<Item = Flows> {
+        [V4, V6].into_iter().filter(|family| self.has(family.ipv6))
     }
 
     fn hide_places(&self) -> Vec<Place> {
@@ -324,7 +327,10 @@ impl Rules {
 struct Flows {
     ipv6: bool,
     set: &'static str,
+    /// What happens to the service's packets.
     chain: &'static str,
+    /// What happens to those that open a connection, before.
+    opening: &'static str,
     key: [KeyPart; 4],
 }
 
@@ -339,27 +345,18 @@ impl Flows {
     }
 }
 
-/// Connections that the set knows go to the other host.
-fn passed_on(family: Flows, interface: u32, to: IpAddr) -> [Vec<Expression>; 5] {
-    [
-        Expression::flow_key(family.ipv6),
-        Expression::in_set(family.set),
-        Expression::remember(family.set),
-        Expression::count(),
-        Expression::forward(interface, to),
-    ]
-}
-
 const V4: Flows = Flows {
     ipv6: false,
     set: "flows4",
     chain: "service4",
+    opening: "opening4",
     key: [KeyPart::Ipv4, KeyPart::Port, KeyPart::Ipv4, KeyPart::Port],
 };
 const V6: Flows = Flows {
     ipv6: true,
     set: "flows6",
     chain: "service6",
+    opening: "opening6",
     key: [KeyPart::Ipv6, KeyPart::Port, KeyPart::Ipv6, KeyPart::Port],
 };
 /// The chain that all packets meet first.

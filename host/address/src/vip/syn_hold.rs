@@ -79,8 +79,14 @@ impl SynHold {
         if waiting.as_ref().is_some_and(|waiting| !waiting.is_over()) {
             return Ok(());
         }
-        let lifted = self.filter.apply(self.rules.without(&[Step::Hold])).await;
+        let lifted = self.filter.apply(self.rules.without(&LEFT_BEHIND)).await;
         lifted.map_err(|refused| self.refused(&refused))
+    }
+
+    /// Takes everything away and forgets whoever waits.
+    pub(super) async fn forget(&self) -> Result<(), AddressError> {
+        self.stop().await;
+        self.clear().await
     }
 
     /// The addresses are gone from here: whoever waits, and whoever still comes, goes to the host that announces them.
@@ -106,5 +112,7 @@ impl SynHold {
     }
 }
 
-pub(super) const ENABLE: &str = "the kernel needs nf_tables with netdev tables (CONFIG_NF_TABLES_NETDEV; modprobe nf_tables) and the process \
+/// What stays for a while on a host that gave the addresses up.
+pub(super) const LEFT_BEHIND: [Step; 2] = [Step::Hold, Step::Drain];
+const ENABLE: &str = "the kernel needs nf_tables with netdev tables (CONFIG_NF_TABLES_NETDEV; modprobe nf_tables) and the process \
      CAP_NET_ADMIN; without them use mode = \"proxy\"";

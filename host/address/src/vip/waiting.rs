@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::frames::Link;
 use super::knocks::{Inward, Knocks};
 use super::openings::Opening;
-use super::rules::{Rules, Step};
+use super::rules::Rules;
+use super::syn_hold::LEFT_BEHIND;
 use super::wire::Wire;
 use crate::nft;
 use crate::{AddressEvent, VipConfig};
@@ -127,7 +128,7 @@ impl Room {
                 }
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                     // An error is one that the next hold will meet again, and say.
-                    let _ = self.filter.apply(self.rules.without(&[Step::Hold])).await;
+                    let _ = self.filter.apply(self.rules.without(&LEFT_BEHIND)).await;
                     return;
                 }
                 knock = self.knocks.next() => match knock {

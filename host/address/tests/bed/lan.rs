@@ -2,7 +2,10 @@
 //!
 //! Invariant: the namespaces' names start with `ustest-addr-<pid>-`, and they are deleted however the test ends.
 
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use understudy_address::{Address, AddressConfig, AddressError, AddressEvent, Holding, VipConfig};
+use understudy_address::{Address, AddressConfig, AddressError, AddressEvent, Holding, Remaining, VipConfig};
 use understudy_protocol::{HostName, ServiceName};
 
 pub const VIP4: &str = "192.0.2.10";
@@ -107,6 +110,29 @@ impl Lan {
         value.parse().unwrap()
     }
 
+    /// A server on port 80 of every address of a node, which says the node's name and then echoes.
+    pub fn serve(&self, node: &'static str) {
+        let (ready, wait) = mpsc::channel();
+        self.within(node, move || {
+            let listener = TcpListener::bind("[::]:80").unwrap();
+            ready.send(()).unwrap();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    stream.write_all(node.as_bytes())?;
+                    let mut bytes = [0; 64];
+                    loop {
+                        match stream.read(&mut bytes)? {
+                            0 => return Ok::<_, std::io::Error>(()),
+                            length => stream.write_all(&bytes[..length])?,
+                        }
+                    }
+                });
+            }
+        });
+        wait.recv().unwrap();
+    }
+
     /// Runs the closure on a thread of its own within the node's namespace.
     pub fn within<T: Send + 'static>(
         &self,
@@ -126,6 +152,7 @@ impl Lan {
             addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
             interface: "eth0".to_owned(),
             ports: Vec::new(),
+            hosts: own_addresses(),
         };
         self.host_with(node, config).unwrap()
     }
@@ -198,21 +225,44 @@ pub enum What {
     Admit,
     Drop,
     Clear,
+    Arm(&'static str),
+    Disarm,
+    YieldTo(&'static str),
+    Appear,
+    Settled,
+    Drained,
 }
 
 struct Ask {
     what: What,
-    answer: mpsc::Sender<(Result<(), AddressError>, Holding)>,
+    answer: mpsc::Sender<(Result<Vec<Remaining>, AddressError>, Holding)>,
 }
 
-async fn do_it(address: &Address, what: What) -> Result<(), AddressError> {
-    match what {
+fn own_addresses() -> BTreeMap<HostName, Vec<IpAddr>> {
+    let of = |node, number| {
+        let addresses = [format!("192.0.2.{number}"), format!("2001:db8::{number}")];
+        let parsed = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        (HostName::new(node).unwrap(), parsed)
+    };
+    BTreeMap::from([of("a", 2), of("b", 3)])
+}
+
+async fn do_it(address: &Address, what: What) -> Result<Vec<Remaining>, AddressError> {
+    let host = |name| HostName::new(name).unwrap();
+    let done = match what {
         What::Take => address.take().await,
         What::Hold => address.hold().await,
         What::Admit => address.admit().await,
         What::Drop => address.drop_address().await,
         What::Clear => address.clear().await,
-    }
+        What::Arm(first) => address.arm(&host(first)).await,
+        What::Disarm => address.disarm().await,
+        What::YieldTo(second) => address.yield_to(&host(second)).await,
+        What::Appear => address.appear().await,
+        What::Settled => return address.settled(Duration::from_secs(5)).await,
+        What::Drained => return address.drained(Duration::from_millis(200)).await,
+    };
+    done.map(|()| Vec::new())
 }
 
 /// A daemon's address handle in a namespace. Dropping it is killing the daemon.
@@ -229,10 +279,19 @@ impl Host {
     }
 
     pub fn ask(&self, what: What) -> Result<Holding, AddressError> {
+        let (result, holding) = self.answer(what);
+        result.map(|_| holding)
+    }
+
+    /// The connections that are left, of a command that says so.
+    pub fn left(&self, what: What) -> Vec<Remaining> {
+        self.answer(what).0.unwrap_or_else(|error| panic!("{what:?}: {error}"))
+    }
+
+    fn answer(&self, what: What) -> (Result<Vec<Remaining>, AddressError>, Holding) {
         let (answer, answered) = mpsc::channel();
         assert!(self.commands.as_ref().unwrap().send(Ask { what, answer }).is_ok());
-        let (result, holding) = answered.recv().unwrap();
-        result.map(|()| holding)
+        answered.recv().unwrap()
     }
 
     /// Waits until the event is reported.

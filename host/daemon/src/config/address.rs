@@ -1,6 +1,10 @@
 //! `[service.address]`: how clients find the service.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use understudy_address::{AddressConfig, ProxyConfig, VipAddress, VipConfig};
+use understudy_protocol::HostName;
 
 use super::reader::Table;
 use super::value::{self, Wrong, word};
@@ -41,7 +45,7 @@ fn proxy(table: &Table<'_>) -> Option<AddressConfig> {
         value::socket,
     );
     let carry_idle = table.optional("carry_idle", value::flag).unwrap_or(false);
-    not_of_this_mode(table, &["addresses", "interface"], "vip");
+    not_of_this_mode(table, &["addresses", "interface", "hosts"], "vip");
     Some(AddressConfig::Proxy(ProxyConfig {
         carry_idle,
         ..ProxyConfig::new(listen, server?)
@@ -64,7 +68,23 @@ fn vip(table: &Table<'_>, ports: &[u16]) -> Option<AddressConfig> {
         addresses,
         interface: interface?,
         ports: ports.to_vec(),
+        hosts: hosts(table),
     }))
+}
+
+/// What each candidate's own addresses on the service's link are.
+fn hosts(table: &Table<'_>) -> BTreeMap<HostName, Vec<IpAddr>> {
+    let named = table.named("hosts", value::addresses);
+    let mut hosts = BTreeMap::new();
+    for (name, addresses) in named {
+        match HostName::new(&name) {
+            Ok(host) => {
+                hosts.insert(host, addresses);
+            }
+            Err(error) => table.notes().problem(table.problem("hosts", error.to_string())),
+        }
+    }
+    hosts
 }
 
 /// Known keys in the wrong mode: a better answer than "unknown".

@@ -1,6 +1,6 @@
 //! Single values: each function says what it wants, and a refusal says how to write it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -173,6 +173,20 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Result<String, Wrong> {
     }
     Err(Wrong::new(format!("{text:?} is no host with a port"))
         .mend("write a name or an address with a port, like \"db.example:5432\", \"192.0.2.2:7421\" or \"[2001:db8::2]:7421\""))
+}
+
+/// Addresses without a port.
+pub(super) fn addresses(value: &DeValue<'_>) -> Result<Vec<IpAddr>, Wrong> {
+    let how = "write [\"192.0.2.2\", \"2001:db8::2\"]";
+    let Some(items) = value.as_array() else {
+        return Err(Wrong::kind("a list of addresses", value).mend(how));
+    };
+    let parsed = items
+        .iter()
+        .map(|item| item.get_ref().as_str().and_then(|text| text.parse().ok()));
+    parsed
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| Wrong::new("not all of these are addresses").mend(how))
 }
 
 /// A program and its arguments, the program with its absolute path.
