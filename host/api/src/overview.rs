@@ -119,7 +119,8 @@ fn disagreement(words: &[ServiceOnHost]) -> Option<String> {
     reachable.windows(2).find_map(differs)
 }
 
-fn now_ms() -> u64 {
+/// By the clock of this machine.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

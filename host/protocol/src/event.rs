@@ -108,11 +108,15 @@ pub enum Order {
         by: String,
         /// Why.
         reason: String,
+        /// When: Unix seconds, by the clock of the host that is asked. Of two forced takeovers the later wins.
+        at: u64,
     },
     /// Start the service for the first time, here.
     Bootstrap {
         /// Who orders.
         by: String,
+        /// When: Unix seconds, by the clock of the host that is asked.
+        at: u64,
     },
 }
 

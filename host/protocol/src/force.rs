@@ -2,7 +2,8 @@
 //! service's first start is the same, with fresh hosts promising (PROTOCOL, "Forced takeover").
 //!
 //! Invariants: a forcer serves only after everybody was listed or has promised in its current boot; of two forcers the
-//! higher term wins, and terms are unique by host; a forcer that restarts has forgotten.
+//! later wins (its term
+//! says when), and terms are unique by host; a forcer that restarts has forgotten.
 
 use std::collections::BTreeSet;
 
@@ -76,19 +77,28 @@ pub(crate) fn begin(t: &mut Turn) {
     let Some(order) = t.order().cloned() else { return };
     let ordinal = t.m.plan.ordinal();
     let (term, stopped, bootstrap) = match &order {
-        // Nobody knows any term yet: small ones, unique by host.
-        Order::Bootstrap { by } => {
+        Order::Bootstrap { by, at } => {
             t.note(format_args!("first start, by {by}"));
-            (Term(u64::from(ordinal) + 1), BTreeSet::new(), true)
+            // Nobody knows any term yet: small ones, unique by host; unless an attempt has left a promise behind.
+            let term = match highest_known(t) {
+                Term::NONE => Term(u64::from(ordinal) + 1),
+                promised => Term::forced_above(promised, ordinal, *at),
+            };
+            (term, BTreeSet::new(), true)
         }
-        Order::Force { stopped, by, reason } => {
+        Order::Force {
+            stopped,
+            by,
+            reason,
+            at,
+        } => {
             let names: Vec<_> = stopped.iter().map(HostName::as_str).collect();
             t.note(format_args!(
                 "{by} vouches that these are stopped: {}; {reason}",
                 names.join(", ")
             ));
             (
-                Term::forced_above(highest_known(t), ordinal),
+                Term::forced_above(highest_known(t), ordinal, *at),
                 stopped.iter().cloned().collect(),
                 false,
             )
@@ -212,6 +222,12 @@ fn back_to_records(t: &mut Turn) {
 
 pub(crate) fn lose(t: &mut Turn) {
     if let Some((host, Message::FenceRefused { reason, .. })) = t.received() {
+        // The operator's next attempt exceeds what this one ran into.
+        if let (FenceRefusal::Promised(term) | FenceRefusal::Granted(term), Some(standing)) =
+            (reason, t.m.peers.get_mut(host).and_then(|peer| peer.standing.as_mut()))
+        {
+            standing.promised = standing.promised.max(*term);
+        }
         give_up(
             t,
             Refusal::FenceRefused {

@@ -8,6 +8,7 @@
 
 mod action;
 mod candidate;
+mod descent;
 mod diagram;
 mod durable;
 mod event;

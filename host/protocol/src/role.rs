@@ -34,11 +34,13 @@ pub enum RoleName {
     Released,
     /// An operator's forced takeover is in progress.
     Forcing,
+    /// Somebody holds a higher term: stops its server and drops its address, and tells nobody before that is done.
+    StandingDown,
 }
 
 impl RoleName {
     /// Every role.
-    pub const ALL: [RoleName; 12] = [
+    pub const ALL: [RoleName; 13] = [
         RoleName::Fresh,
         RoleName::Unsynced,
         RoleName::Standby,
@@ -51,6 +53,7 @@ impl RoleName {
         RoleName::Parked,
         RoleName::Released,
         RoleName::Forcing,
+        RoleName::StandingDown,
     ];
 
     /// The role's name in the journal, REST and the UI.
@@ -68,6 +71,7 @@ impl RoleName {
             RoleName::Parked => "parked",
             RoleName::Released => "released",
             RoleName::Forcing => "forcing",
+            RoleName::StandingDown => "standing-down",
         }
     }
 }
@@ -93,6 +97,7 @@ pub(crate) enum Role {
     Parked(Parked),
     Released { sent: u32 },
     Forcing(Force),
+    StandingDown { stopped: bool },
 }
 
 /// What a second knows of a round it may back up.
@@ -207,6 +212,7 @@ impl Role {
             Role::Parked(_) => RoleName::Parked,
             Role::Released { .. } => RoleName::Released,
             Role::Forcing(_) => RoleName::Forcing,
+            Role::StandingDown { .. } => RoleName::StandingDown,
         }
     }
 
@@ -223,7 +229,8 @@ impl Role {
             | Role::Active
             | Role::Parked(_)
             | Role::Released { .. }
-            | Role::Forcing(_) => None,
+            | Role::Forcing(_)
+            | Role::StandingDown { .. } => None,
         }
     }
 }

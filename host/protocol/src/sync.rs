@@ -8,8 +8,15 @@ use crate::role::{Activation, ActivationStep, Role};
 use crate::turn::Turn;
 use crate::{Action, Alert, Event, Message, Term, TimerName, Work};
 
+pub(crate) use crate::descent::stand_down;
+
 pub(crate) fn still_serving(t: &Turn) -> bool {
     matches!(t.event, Event::Started { still_serving: true }) && t.m.durable.held.is_some()
+}
+
+/// It was told before the restart that somebody holds a higher term than it does.
+pub(crate) fn is_superseded(t: &Turn) -> bool {
+    t.m.durable.held.is_some_and(|mine| mine < t.m.durable.known)
 }
 
 pub(crate) fn has_grant(t: &Turn) -> bool {
@@ -38,6 +45,11 @@ pub(crate) fn start_fresh(t: &mut Turn) {
 pub(crate) fn start_released(t: &mut Turn) {
     introduce(t);
     crate::holder::enter_released(t);
+}
+
+pub(crate) fn start_superseded(t: &mut Turn) {
+    introduce(t);
+    stand_down(t);
 }
 
 pub(crate) fn start_serving(t: &mut Turn) {
@@ -113,11 +125,16 @@ pub(crate) fn sender_supersedes(t: &Turn) -> bool {
     sender_holds(t).is_some_and(|theirs| t.m.durable.held.is_some_and(|mine| theirs > mine))
 }
 
+/// The sender holds the granted term or a later one, or knows that somebody did: the grant is used, or void.
 pub(crate) fn sender_settles_grant(t: &Turn) -> bool {
-    let granted = t.m.durable.grant.as_ref().map(|grant| grant.new_term);
-    sender_holds(t)
-        .zip(granted)
-        .is_some_and(|(theirs, granted)| theirs >= granted)
+    let Some(granted) = t.m.durable.grant.as_ref().map(|grant| grant.new_term) else {
+        return false;
+    };
+    let known = match t.event {
+        Event::Received(envelope) => envelope.known,
+        _ => Term::NONE,
+    };
+    known.max(sender_holds(t).unwrap_or_default()) >= granted
 }
 
 pub(crate) fn sender_holds_anything(t: &Turn) -> bool {
@@ -148,15 +165,18 @@ pub(crate) fn adopt(t: &mut Turn) {
 
 /// Everybody was heard: what this host is now follows from what it remembers.
 pub(crate) fn settle_after_sync(t: &mut Turn) {
-    reply(t);
     let highest = t.m.peers.values().filter_map(|peer| peer.standing.as_ref()?.held).max();
     if let Some(theirs) = highest {
         t.m.durable.known = t.m.durable.known.max(theirs);
     }
     match t.m.durable.held {
-        Some(mine) if mine >= t.m.durable.known => begin_serving(t),
+        Some(mine) if mine >= t.m.durable.known => {
+            reply(t);
+            begin_serving(t);
+        }
         Some(_) => stand_down(t),
         None => {
+            reply(t);
             if nobody_holds(t) {
                 t.raise(Alert::Orphaned);
             }
@@ -203,26 +223,6 @@ pub(crate) fn serve(t: &mut Turn, term: Term) {
     t.work(Work::Serve { term, round });
     let bound = t.m.plan.timing.serve;
     t.start_timer(TimerName::Serve, bound);
-}
-
-/// Somebody holds a higher term: this host has no right to serve, whatever it was doing.
-pub(crate) fn stand_down(t: &mut Turn) {
-    reply(t);
-    learn_term(t);
-    let gave_up = t.m.durable.held.take();
-    t.m.durable.tenure = None;
-    t.m.durable.grant = None;
-    t.clear(&["impaired", "unknown", "nobody-takes-over", "serve-fails"]);
-    t.abandon();
-    if let Some((host, term)) = t.m.active().map(|(host, term)| (host.clone(), term)) {
-        t.note(format_args!("{host} serves under term {term}"));
-        t.raise(Alert::Superseded { host, term });
-    }
-    if let Some(term) = gave_up {
-        t.work(Work::DropAddress { term });
-    }
-    stop_holder_timers(t);
-    crate::standby::enter(t);
 }
 
 pub(crate) fn stop_holder_timers(t: &mut Turn) {

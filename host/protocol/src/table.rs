@@ -6,10 +6,11 @@
 
 use crate::row::{Row, quiet, row};
 use crate::turn::Turn;
-use crate::{RoleName, candidate, force, holder, standby, sync};
+use crate::{RoleName, candidate, descent, force, holder, standby, sync};
 
 use RoleName::{
-    Activating, Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, Stopped, Unsynced,
+    Activating, Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, StandingDown, Stopped,
+    Unsynced,
 };
 
 /// All rows, in the order in which they are tried.
@@ -21,7 +22,7 @@ const ANY: &[RoleName] = &RoleName::ALL;
 /// Whoever holds a term.
 const HOLDERS: &[RoleName] = &[Activating, Active, Asking, Draining, Stopped, Parked];
 /// Where a host is after it has heard everybody.
-const SYNCED: &[RoleName] = &[Unsynced, Standby, Activating];
+const SYNCED: &[RoleName] = &[Unsynced, Standby, Activating, StandingDown];
 /// Where an ended force attempt leads.
 const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released, Activating];
 
@@ -33,6 +34,8 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "an empty store knows nothing: mute until a holder answers or an operator says where the service starts"),
         row("started-released", &[Unsynced], "started", Some(("a grant is outstanding", sync::has_grant)), sync::start_released, &[Released],
             "the release was durable before the restart: resend it, never serve"),
+        row("started-superseded", &[Unsynced], "started", Some(("it was told before that somebody holds a higher term", sync::is_superseded)), sync::start_superseded, &[StandingDown],
+            "it was standing down when it was restarted: stop the server first"),
         row("started-serving", &[Unsynced], "started", Some(("the server still serves under the held term", sync::still_serving)), sync::start_serving, &[Activating],
             "only the daemon was restarted, its server never stopped: go on"),
         row("started", &[Unsynced], "started", None, sync::start_unsynced, SYNCED,
@@ -45,14 +48,18 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "somebody was not heard in this boot yet"),
         row("force-disturbed", &[Forcing], "Hello", Some(("it is listed as stopped, or has forgotten its promise", force::hello_disturbs)), force::disturbed, RECORDS,
             "a host that was said to be stopped is alive"),
-        row("grant-settled", &[Released], "Hello", Some(("it holds the granted term", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
+        row("grant-settled", &[Released], "Hello", Some(("it holds the granted term, or knows who held it", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
             "the grant reached its host"),
-        row("grant-settled", &[Released], "HelloReply", Some(("it holds the granted term", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
+        row("grant-settled", &[Released], "HelloReply", Some(("it holds the granted term, or knows who held it", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
             "the grant reached its host"),
-        row("superseded", HOLDERS, "Hello", Some(("it holds a higher term", sync::sender_supersedes)), sync::stand_down, &[Standby],
+        row("superseded", HOLDERS, "Hello", Some(("it holds a higher term", sync::sender_supersedes)), sync::stand_down, &[StandingDown],
             "a higher held term ends every lower right to serve"),
-        row("superseded", HOLDERS, "HelloReply", Some(("it holds a higher term", sync::sender_supersedes)), sync::stand_down, &[Standby],
+        row("superseded", HOLDERS, "HelloReply", Some(("it holds a higher term", sync::sender_supersedes)), sync::stand_down, &[StandingDown],
             "a higher held term ends every lower right to serve"),
+        quiet("silent", &[StandingDown], "Hello", None, sync::learn_term, &[],
+            "an answer would let the other serve: not before the server is stopped and the address dropped"),
+        quiet("silent", &[StandingDown], "HelloReply", None, sync::learn_term, &[],
+            "a held term is remembered"),
         row("adopted", &[Fresh], "Hello", Some(("it holds the service", sync::sender_holds_anything)), sync::adopt, &[Unsynced, Standby],
             "the holder's word makes an empty store part of the service"),
         row("adopted", &[Fresh], "HelloReply", Some(("it holds the service", sync::sender_holds_anything)), sync::adopt, &[Unsynced, Standby],
@@ -115,9 +122,9 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "home is ready again: wait for the configured delay").quietly(),
         row("giveback-begun", &[Active], "timer giveback", Some(("home is still ready", holder::home_is_ready)), holder::give_back, &[Asking, Active],
             "the delay is over and home is still ready"),
-        row("order-refused", &[Activating, Asking, Draining, Stopped, Parked], "order takeover", None, holder::refuse_under_way, &[],
+        row("order-refused", &[Activating, Asking, Draining, Stopped, Parked, StandingDown], "order takeover", None, holder::refuse_under_way, &[],
             "one operation at a time for a service"),
-        row("order-refused", &[Activating, Asking, Draining, Stopped, Parked], "order giveback", None, holder::refuse_under_way, &[],
+        row("order-refused", &[Activating, Asking, Draining, Stopped, Parked, StandingDown], "order giveback", None, holder::refuse_under_way, &[],
             "one operation at a time for a service"),
         row("ask-refused", &[Activating, Asking, Draining, Stopped, Parked], "TakeoverAsked", None, holder::refuse_under_way, &[],
             "one operation at a time for a service"),
@@ -143,7 +150,7 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "the release can't be taken back"),
         row("force-ended", &[Forcing], "order cancel", None, force::cancel, RECORDS,
             "an operator ends the attempt"),
-        row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Activating, Active, Parked], "order cancel", None, standby::refuse_nothing_under_way, &[],
+        row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Activating, Active, Parked, StandingDown], "order cancel", None, standby::refuse_nothing_under_way, &[],
             "nothing is under way on this host"),
     ]),
     ("assess", &[
@@ -249,6 +256,8 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "before the release every error means: resume serving"),
         quiet("release-resent", &[Released], "timer release", None, holder::send_release, &[],
             "the release is repeated until it is settled"),
+        row("grant-settled", &[Released], "Refused", Some(("it knows that the granted term or a later one was held", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
+            "the grant was used, and the service has moved on"),
         row("release-reissued", &[Released], "Refused", Some(("it is about this grant", holder::refusal_is_about_grant)), holder::reissue, &[],
             "the granted term was too low for its host: the same host gets a higher one"),
         row("grant-settled", &[Released], "TookOver", Some(("it is the granted term or a later", sync::sender_settles_grant)), holder::settle_grant, &[Standby],
@@ -303,10 +312,24 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
     ("stay down", &[
         quiet("stay-down-repeated", HOLDERS, "timer stay-down", None, holder::repeat_stay_down, &[],
             "the order is repeated as long as the term is held"),
-        row("superseded", HOLDERS, "StayDown", Some(("it is a higher term", sync::sender_supersedes)), sync::stand_down, &[Standby],
+        row("superseded", HOLDERS, "StayDown", Some(("it is a higher term", sync::sender_supersedes)), sync::stand_down, &[StandingDown],
             "a higher held term ends every lower right to serve"),
-        row("superseded", HOLDERS, "TookOver", Some(("it is a higher term", sync::sender_supersedes)), sync::stand_down, &[Standby],
+        row("superseded", HOLDERS, "TookOver", Some(("it is a higher term", sync::sender_supersedes)), sync::stand_down, &[StandingDown],
             "a higher held term ends every lower right to serve"),
+        quiet("silent", &[StandingDown], "StayDown", None, sync::learn_term, &[],
+            "a held term is remembered"),
+        quiet("silent", &[StandingDown], "TookOver", None, sync::learn_term, &[],
+            "a held term is remembered"),
+        row("superseded-stopped", &[StandingDown], "stop-server done", Some(("it is this one's", descent::stopping)), descent::server_stopped, &[],
+            "the server's processes are gone: give up the address"),
+        row("stood-down", &[StandingDown], "drop-address done", Some(("the server is stopped", descent::dropping)), descent::stood_down, &[Standby, Unsynced],
+            "the server is stopped and the address dropped: the term is given up, and the others may be told"),
+        row("stop-failed", &[StandingDown], "stop-server failed", Some(("it is this one's", descent::stopping)), descent::step_failed, &[],
+            "the server does not stop: tell the operator, try again"),
+        row("stop-failed", &[StandingDown], "drop-address failed", Some(("the server is stopped", descent::dropping)), descent::step_failed, &[],
+            "the address is not given up: tell the operator, try again"),
+        row("stop-failed", &[StandingDown], "timer stop", None, descent::go_on_again, &[],
+            "it takes too long: tell the operator, try again"),
         quiet("own-term-told", HOLDERS, "StayDown", None, holder::answer_with_own_term, &[],
             "an order of an older term is answered with the present one"),
         quiet("stay-down-obeyed", &[Standby, Preparing], "StayDown", None, standby::obey, &[],
@@ -369,10 +392,14 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
             "everybody must be heard, or vouched for as stopped"),
         row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Released], "order bootstrap", Some(("it was started before, or a host was not heard", force::objects)), force::refuse_order, &[],
             "the first start is never a guess: empty data could win"),
-        row("force-begun", &[Unsynced, Standby, Preparing, Released], "order force", None, force::begin, &[Forcing, Activating],
+        row("force-begun", &[Fresh, Unsynced, Standby, Preparing, Released], "order force", None, force::begin, &[Forcing, Activating],
             "an operator vouches for the stopped; everybody else must promise"),
         row("bootstrap-begun", &[Fresh, Unsynced, Standby], "order bootstrap", None, force::begin, &[Forcing, Activating],
             "an operator says where the service starts for the first time"),
+        row("order-refused", &[Forcing, StandingDown], "order force", None, holder::refuse_under_way, &[],
+            "one operation at a time for a service"),
+        row("order-refused", &[Forcing, StandingDown], "order bootstrap", None, holder::refuse_under_way, &[],
+            "one operation at a time for a service"),
         row("order-refused", HOLDERS, "order force", None, holder::refuse_holding, &[],
             "this host holds the service"),
         row("order-refused", HOLDERS, "order bootstrap", None, holder::refuse_holding, &[],

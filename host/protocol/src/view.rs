@@ -198,7 +198,13 @@ impl Machine {
                     ..plain("resolve-requests")
                 }
             }
-            Role::Fresh | Role::Unsynced | Role::Standby | Role::Active | Role::Parked(_) | Role::Forcing(_) => {
+            Role::Fresh
+            | Role::Unsynced
+            | Role::Standby
+            | Role::Active
+            | Role::Parked(_)
+            | Role::Forcing(_)
+            | Role::StandingDown { .. } => {
                 return None;
             }
         })
@@ -222,6 +228,8 @@ impl Machine {
                 OfferStep::Offered => format!("{}'s release", offer.first),
             },
             Role::Activating(_) => "the local server to serve".to_owned(),
+            Role::StandingDown { stopped: false } => "the local server to stop".to_owned(),
+            Role::StandingDown { stopped: true } => "the address to be dropped".to_owned(),
             Role::Released { .. } => format!("{} to take over", self.durable.grant.as_ref()?.to),
             Role::Parked(_) => "a candidate that can take over, or the cure of the fault".to_owned(),
             Role::Forcing(force) => {

@@ -67,7 +67,8 @@ words!(FaultKind, fault_kind_to_sql, fault_kind_from_sql:
 words!(RoleName, role_to_sql, role_from_sql:
     Fresh = "fresh", Unsynced = "unsynced", Standby = "standby", Preparing = "preparing",
     Activating = "activating", Active = "active", Asking = "asking", Draining = "draining", Stopped = "stopped",
-    Parked = "parked", Released = "released", Forcing = "forcing");
+    Parked = "parked", Released = "released", Forcing = "forcing",
+    StandingDown = "standing-down");
 
 pub(crate) fn u64_to_sql(value: u64) -> i64 {
     value.cast_signed()

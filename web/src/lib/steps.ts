@@ -45,7 +45,7 @@ const NAMES: Record<StepKey, string[]> = {
     ...["resume-failed", "parked", "unparked", "still-parked", "force-begun", "force-ended", "force-lost", "force-disturbed"],
     ...["bootstrap-begun", "promised", "fence-refused", "fence-acknowledged"],
   ],
-  "stay-down": ["grant-settled", "superseded", "stay-down-repeated", "stay-down-obeyed", "started-by-hand", "stopped-again", "stop-failed", "started-released", "holder-silent", "looked"],
+  "stay-down": ["grant-settled", "superseded", "superseded-stopped", "stood-down", "silent", "stay-down-repeated", "stay-down-obeyed", "started-by-hand", "stopped-again", "stop-failed", "started-released", "started-superseded", "holder-silent", "looked"],
   cure: [
     ...["hold-begun", "hold-ended", "cured", "come-back-asked", "come-back-permitted", "rebooting", "come-back", "rebooted", "reboot-failed"],
     ...["standing-by", "stand-by-failed", "stand-by-again", "stand-by-lost"],
@@ -70,6 +70,7 @@ const BY_ROLE: Record<Role, StepKey> = {
   parked: "release",
   released: "release",
   forcing: "takeover",
+  "standing-down": "stay-down",
 };
 
 export function placeOf(line: JournalLine): StepKey {

@@ -13,7 +13,8 @@ export type Role =
   | "stopped"
   | "parked"
   | "released"
-  | "forcing";
+  | "forcing"
+  | "standing-down";
 
 export type Verdict = "healthy" | "impaired" | "failing" | "unknown";
 

@@ -34,6 +34,7 @@ export const ROLES: Record<Role, Saying> = {
   parked: { word: "Parked", tone: "bad", icon: "bad", means: "It holds the service, its server is stopped, and nobody takes over yet." },
   released: { word: "Released", tone: "busy", icon: "link", means: "It handed the service on and waits until the other confirms." },
   forcing: { word: "Forcing", tone: "odd", icon: "odd", means: "An operator's forced takeover is in progress." },
+  "standing-down": { word: "Standing down", tone: "odd", icon: "odd", means: "Another host holds a higher term: the server is stopped before anybody is answered." },
 };
 
 export const TAKEOVER_STATES: Record<TakeoverState, Saying> = {

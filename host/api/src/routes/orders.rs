@@ -13,6 +13,7 @@ use crate::extract::{Body, ServiceIn};
 use crate::guard::RequestId;
 use crate::host::{Caller, Host, KeptAnswer};
 use crate::idempotency::{self, fingerprint};
+use crate::overview::now_ms;
 use crate::problem::{Answer, MEDIA_TYPE};
 use crate::router::Shared;
 use crate::serve::RemoteAddress;
@@ -47,6 +48,7 @@ pub(crate) async fn takeover(
             stopped: request.confirm_stopped.iter().map(name).collect::<Answer<_>>()?,
             by,
             reason,
+            at: now_ms() / 1000,
         }
     };
     give(shared, sender, service, OrderKind::Takeover, order, caller, &body.bytes).await
@@ -120,7 +122,10 @@ pub(crate) async fn bootstrap(
     body: Body<BootstrapRequest>,
 ) -> Answer<Response> {
     let caller = sender.caller(body.value.by)?;
-    let order = Order::Bootstrap { by: caller.by.clone() };
+    let order = Order::Bootstrap {
+        by: caller.by.clone(),
+        at: now_ms() / 1000,
+    };
     give(
         shared,
         sender,

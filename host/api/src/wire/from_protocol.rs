@@ -54,6 +54,7 @@ impl From<protocol::RoleName> for Role {
             R::Parked => Role::Parked,
             R::Released => Role::Released,
             R::Forcing => Role::Forcing,
+            R::StandingDown => Role::StandingDown,
         }
     }
 }

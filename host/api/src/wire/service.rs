@@ -33,6 +33,8 @@ pub enum Role {
     Released,
     /// An operator's forced takeover is in progress.
     Forcing,
+    /// Somebody holds a higher term: it stops its server before it answers anybody.
+    StandingDown,
 }
 
 /// One service, as one host sees it.

@@ -1,6 +1,6 @@
 //! Everything that is ordered: accepted or refused, once for each key, with an operation to follow.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::{Method, StatusCode};
 use understudy_api::OrderError;
@@ -87,8 +87,34 @@ async fn a_takeover_without_a_round_points_to_the_service() {
         stopped: vec![host("beta")],
         by,
         reason: "beta burnt down".to_owned(),
+        at: 0,
     };
-    assert_eq!(served.host.orders(), [wanted]);
+    let given: Vec<Order> = served.host.orders().into_iter().map(timeless).collect();
+    assert_eq!(given, [wanted]);
+}
+
+/// The order without its time, which must be this machine's.
+fn timeless(order: Order) -> Order {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let checked = |at: u64| {
+        assert!(at <= now && now - at < 3600, "{at} is not now, {now}");
+        0
+    };
+    match order {
+        Order::Force {
+            stopped,
+            by,
+            reason,
+            at,
+        } => Order::Force {
+            stopped,
+            by,
+            reason,
+            at: checked(at),
+        },
+        Order::Bootstrap { by, at } => Order::Bootstrap { by, at: checked(at) },
+        other => other,
+    }
 }
 
 #[tokio::test]
@@ -98,7 +124,13 @@ async fn the_other_orders_reach_the_machine() {
         ("giveback", Order::Giveback { by: "ann".to_owned() }),
         ("cure", Order::Cure { by: "ann".to_owned() }),
         ("cancel", Order::Cancel),
-        ("bootstrap", Order::Bootstrap { by: "ann".to_owned() }),
+        (
+            "bootstrap",
+            Order::Bootstrap {
+                by: "ann".to_owned(),
+                at: 0,
+            },
+        ),
     ] {
         let reply = served
             .post(&format!("/api/v1/services/redis/{path}"), r#"{"by":"ann"}"#)
@@ -106,7 +138,7 @@ async fn the_other_orders_reach_the_machine() {
         assert_eq!(reply.status, StatusCode::ACCEPTED, "{path}: {}", reply.text());
         assert_eq!(reply.json()["order"], path);
         assert!(reply.header("location").starts_with("/api/v1/services/redis"));
-        assert_eq!(served.host.orders().last(), Some(&order));
+        assert_eq!(served.host.orders().pop().map(timeless), Some(order));
     }
     let empty = served.ask(Method::POST, "/api/v1/services/redis/cure").send().await;
     assert_eq!(

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use understudy_address::AddressConfig;
-use understudy_protocol::HostName;
+use understudy_protocol::{HostName, Term};
 
 use super::error::Problem;
 use super::load::Parts;
@@ -167,6 +167,14 @@ fn candidates(parts: &Parts, service: &Service, at: &str, notes: &Notes) {
                 .as_ref()
                 .is_none_or(|cluster| cluster.peers.iter().any(|peer| peer.name == *host))
     };
+    if list.len() > Term::MOST_CANDIDATES {
+        let message = format!(
+            "{} candidates: a term can tell {} apart",
+            list.len(),
+            Term::MOST_CANDIDATES
+        );
+        notes.problem(Problem::new(notes.place(&format!("{at}.candidates")), message).mend("name fewer hosts"));
+    }
     for (index, host) in list.iter().enumerate() {
         if !known(host) {
             let problem = Problem::new(place(index), format!("{host} is neither this host nor a peer"));

@@ -150,6 +150,7 @@ fn expectation(view: &ServiceView) -> Option<Expectation> {
         | RoleName::Activating
         | RoleName::Draining
         | RoleName::Stopped
+        | RoleName::StandingDown
         | RoleName::Forcing => None,
     }
 }

@@ -97,6 +97,9 @@ pub(crate) fn reissue(t: &mut Turn) {
 pub(crate) fn settle_grant(t: &mut Turn) {
     sync::reply(t);
     sync::learn_term(t);
+    if let crate::Event::Received(envelope) = t.event {
+        t.m.durable.known = t.m.durable.known.max(envelope.known);
+    }
     t.m.durable.grant = None;
     t.stop_timers(&[TimerName::Release]);
     t.clear(&["release-unanswered"]);

@@ -92,7 +92,11 @@ fn step(world: &mut World, words: &[&str]) {
             };
             world.handle(&name(who), &event);
         }
-        ("bootstrap", who) => order(world, who, Order::Bootstrap { by: "anna".into() }),
+        ("bootstrap", who) => {
+            let at = world.wall(&name(who));
+            order(world, who, Order::Bootstrap { by: "anna".into(), at });
+        }
+        ("clock", who) => drop(world.skew.insert(name(who), words[2].parse().unwrap())),
         ("takeover", who) => {
             let to = words.get(2).map(|host| name(host));
             order(
@@ -110,6 +114,7 @@ fn step(world: &mut World, words: &[&str]) {
         ("cure", who) => order(world, who, Order::Cure { by: "anna".into() }),
         ("force", who) => {
             let stopped = words[2..].iter().map(|host| name(host)).collect();
+            let at = world.wall(&name(who));
             order(
                 world,
                 who,
@@ -117,6 +122,7 @@ fn step(world: &mut World, words: &[&str]) {
                     stopped,
                     by: "anna".into(),
                     reason: "it burns".into(),
+                    at,
                 },
             );
         }

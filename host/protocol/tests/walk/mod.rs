@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use understudy_protocol::{
     DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, ServerState,
-    Severity, Term, Verdict, Work,
+    Severity, Verdict, Work,
 };
 
 use crate::world::{World, plan};
@@ -77,6 +77,12 @@ pub fn walk(seed: u64, silent: bool) -> World {
     (world.silent, world.chatty) = (silent, !silent);
     world.vary_seals = true;
     world.late_messages = dice.one_in(2);
+    if dice.one_in(4) {
+        for name in &names {
+            let wrong = i64::try_from(dice.below(2000)).unwrap() - 1000;
+            world.skew.insert(name.clone(), wrong);
+        }
+    }
     let ordered = dice.one_in(2);
     let may_lose_disks = dice.one_in(5);
     let mut walk = Walk {
@@ -125,7 +131,8 @@ impl Walk {
         }
         self.world.run_for(Duration::from_secs(1));
         let first = self.any_host();
-        self.order(&first, Order::Bootstrap { by: "walk".to_owned() });
+        let (by, at) = ("walk".to_owned(), self.world.wall(&first));
+        self.order(&first, Order::Bootstrap { by, at });
         self.world.run_for(Duration::from_secs(4));
         for name in self.names.clone() {
             self.world.handle(
@@ -317,27 +324,20 @@ impl Walk {
                     host.machine.is_none() && host.server == ServerState::Stopped
                 };
                 let stopped: Vec<HostName> = self.names.iter().filter(off).cloned().collect();
-                // A limit of the terms: they do not say which of two forced takeovers came later. Where a stopped host
-                // forced one that this host has not heard of, the operator must start that host, and not this one.
-                let known = self.world.hosts[&who]
-                    .disk
-                    .as_ref()
-                    .map_or(Term::NONE, |disk| disk.known);
-                let unheard_of = |name: &HostName| {
-                    self.world.hosts[name]
-                        .held()
-                        .is_some_and(|held| held > known && held >= Term::FIRST_FORCED)
-                };
-                if stopped.iter().any(unheard_of) {
-                    return;
-                }
+                // Nobody sees within a second that a host is stopped.
+                self.world.now = self.world.now + Duration::from_secs(1);
+                let at = self.world.wall(&who);
                 Order::Force {
                     stopped,
                     by,
                     reason: "a walk".to_owned(),
+                    at,
                 }
             }
-            _ => Order::Bootstrap { by },
+            _ => {
+                let at = self.world.wall(&who);
+                Order::Bootstrap { by, at }
+            }
         };
         self.order(&who, order);
     }

@@ -73,10 +73,15 @@ pub struct World {
     /// The rounds whose grant was used.
     used: BTreeSet<RoundId>,
     pub turns: u64,
+    /// By how many seconds a host's clock is wrong; none: all clocks agree.
+    pub skew: BTreeMap<HostName, i64>,
 }
 
 /// Far more than any stretch of time needs: beyond it, somebody talks or works without end.
 const MOST_TURNS: u32 = 50_000;
+
+/// 2027-01-15T08:00:00Z
+const CLOCKS_AT_START: u64 = 1_800_000_000;
 
 pub fn name(text: &str) -> HostName {
     HostName::new(text).unwrap()
@@ -138,11 +143,18 @@ impl World {
             taken: BTreeSet::new(),
             used: BTreeSet::new(),
             turns: 0,
+            skew: BTreeMap::new(),
         }
     }
 
     pub fn host(&mut self, name: &HostName) -> &mut Host {
         self.hosts.get_mut(name).unwrap_or_else(|| panic!("no host {name}"))
+    }
+
+    /// The Unix second by a host's clock.
+    pub fn wall(&self, who: &HostName) -> u64 {
+        let skew = self.skew.get(who).copied().unwrap_or_default();
+        (CLOCKS_AT_START + self.now.0 / 1000).saturating_add_signed(skew)
     }
 
     pub fn start(&mut self, who: &HostName) {
