@@ -1,7 +1,7 @@
 //! The takeover protocol, pure: `Machine::handle(now, event)` says what to store, what to do and when to be called
 //! again. No clock, no I/O, no tokio, no serde, no randomness; the same machine is model-checked and run.
 //!
-//! Read `table.rs` first: it is the whole protocol as one list of transitions, each with its reason. The words
+//! Read `table/` first: the whole protocol as one list of transitions, each with its reason, a file a concern. The words
 //! (messages, events, actions, durable records) each have a file of their own. The rules are from the protocol's
 //! description in `docs/protocol.md`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,4 +1,4 @@
-//! The shape of one row of the table; the rows themselves are in `table.rs`.
+//! The shape of one row of the table; the rows themselves are in `table/`.
 //!
 //! Invariant: a row says in words everything that it does, because people read the table and not only programs.
 

@@ -1,5 +1,5 @@
 // Which journal line belongs to which of the protocol's ten steps. The names are those of the transition table
-// (host/protocol/src/table.rs); this is the only place where the page knows them. A name it does not know is placed by
+// (host/protocol/src/table/); this is the only place where the page knows them. A name it does not know is placed by
 // the role it leads to, so that a newer daemon's lines are shown, not lost.
 
 import type { JournalLine, Role } from "./wire";
