@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 use understudy_protocol::{HostName, Order, Outcome, Refusal, RequestState, ServiceName};
 
-use crate::wire::{Compilation, FaultRecord, HostView, JournalLine, Page, RequestLine, Takeover};
+use crate::wire::{
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+};
 
 /// The daemon, as the API sees it.
 #[async_trait]
@@ -40,6 +42,13 @@ pub trait Host: Send + Sync + 'static {
 
     /// One takeover with its steps; none when there is no such.
     async fn takeover(&self, id: &str) -> Result<Option<Takeover>, HostError>;
+
+    /// What all hosts of a takeover recorded, signed by each; none when there is no such takeover. Asks the peers: seconds
+    /// may pass.
+    async fn proof_bundle(&self, id: &str) -> Result<Option<ProofBundle>, HostError>;
+
+    /// What verifying that bundle finds; none when there is no such takeover.
+    async fn proof(&self, id: &str) -> Result<Option<ProofReport>, HostError>;
 
     /// Compilations, newest first.
     async fn compilations(&self, filter: PageFilter) -> Result<Page<Compilation>, HostError>;
@@ -158,6 +167,12 @@ pub enum HostError {
     BadCursor {
         /// What was given.
         cursor: String,
+    },
+    /// This host can't sign or verify.
+    #[error("the proof bundle can't be made: {error}")]
+    Unproven {
+        /// Why.
+        error: String,
     },
     /// The store failed.
     #[error("the store can't be used: {error}; look at the disk of the state folder")]

@@ -20,7 +20,7 @@ use crate::wire::{HostView, JournalLine, Problem};
         hosts::list, hosts::one,
         services::list, services::one, services::newest_takeover,
         orders::takeover, orders::giveback, orders::cure, orders::cancel, orders::bootstrap,
-        takeovers::list, takeovers::one, takeovers::cancel,
+        takeovers::list, takeovers::one, takeovers::cancel, takeovers::bundle, takeovers::proof,
         compilations::list, compilations::one, compilations::requests,
         faults::list, journal::list, events::stream,
     ),

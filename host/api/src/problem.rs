@@ -175,7 +175,7 @@ impl From<HostError> for Box<Problem> {
     fn from(error: HostError) -> Self {
         Box::new(match &error {
             HostError::BadCursor { .. } => Problem::invalid("cursor", error.to_string()),
-            HostError::Store { .. } => Problem::unavailable(error.to_string()),
+            HostError::Store { .. } | HostError::Unproven { .. } => Problem::unavailable(error.to_string()),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! config/    what the operator settled          cluster/   who belongs to the cluster
 //! peers/     connections to the other hosts     driver/, effects/   the machine, and what it orders
 //! edges/     what driver, effects and probes need of the world, as traits
+//! inquiries/ questions between daemons          proof/   a takeover's proof bundle: made, signed, verified
 //! assemble.rs  from configuration to parts     surface.rs, shown.rs, takeovers.rs  what the API sees
 //! exit.rs    every exit code
 //! ```
@@ -21,10 +22,12 @@ mod edges;
 mod effects;
 pub mod exit;
 mod flows;
+mod inquiries;
 mod metrics;
 mod notify;
 pub mod peers;
 mod probes;
+mod proof;
 pub mod run;
 mod shown;
 mod surface;

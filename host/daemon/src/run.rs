@@ -19,15 +19,18 @@ use tracing::{info, warn};
 use understudy_address::Address;
 use understudy_protocol::{Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
-use understudy_store::{Retention, Start, Store};
+use understudy_store::{AddressLine, Retention, Start, Store};
 
 use crate::assemble;
 use crate::cluster::Identity;
 use crate::config::{self, Config};
 use crate::driver::{Clock, Driver, Input, Publisher, Service, ServiceInfo, wall_ms};
+use crate::edges::{Lines, Links};
 use crate::effects::{Effector, Parts, ServingMark};
+use crate::inquiries::{self, Clocks, Inquiries, Inquiry, Question};
 use crate::notify;
 use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
+use crate::proof::Prover;
 use crate::surface::Surface;
 
 /// Inputs that wait for the driver: more than a busy second brings, few enough that a stuck driver pushes back.
@@ -46,13 +49,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         limits: Limits::default(),
     })?;
     let (inputs, waiting) = mpsc::channel(INPUTS);
-    let peers = start_peers(&config, &inputs).await?;
+    let (inquiries, asked) = Inquiries::new();
+    let peers = start_peers(&config, &inputs, &inquiries).await?;
+    let clocks = Clocks::default();
+    tokio::spawn(clocks.clone().keep_measuring(inquiries.clone(), peers.clone()));
     let publisher = Arc::new(Publisher::new(&config.host.name, service_infos(&config)));
     let clock = Clock::start();
+    let links: Arc<dyn Links> = Arc::new(Lines::new(peers.clone(), clocks));
     let mut driver = Driver {
         clock: clock.clone(),
         store: Arc::new(store.clone()),
-        peers: Arc::new(peers.clone()),
+        peers: links.clone(),
         services: BTreeMap::new(),
         publisher: publisher.clone(),
     };
@@ -65,7 +72,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             store: &store,
             start,
             machine_boot_id: &machine_boot_id,
-            peers: &peers,
+            links: &links,
             inputs: &inputs,
         };
         let ready = around.start_service(service).await?;
@@ -77,7 +84,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     for (service, event) in begun {
         driver.begin(&service, event).await;
     }
-    let api = start_api(&config, publisher, store.clone(), inputs.clone()).await?;
+    let prover = Prover::new(
+        Identity::load(&config.cluster.identity)?,
+        store.clone(),
+        peers.clone(),
+        inquiries,
+        config.cluster.peers.iter().map(|peer| peer.name.clone()).collect(),
+    );
+    tokio::spawn(answer_peers(asked, peers.clone(), prover.clone()));
+    let api = start_api(&config, publisher, store.clone(), inputs.clone(), prover).await?;
     let pruning = tokio::spawn(prune(store.clone()));
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
@@ -127,7 +142,7 @@ fn machine_boot_id() -> String {
     id.map_or_else(|_| uuid::Uuid::new_v4().to_string(), |id| id.trim().to_owned())
 }
 
-async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>) -> anyhow::Result<Peers> {
+async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>, inquiries: &Inquiries) -> anyhow::Result<Peers> {
     let (events, mut arriving) = mpsc::channel::<PeerEvent>(INPUTS);
     let peers = config
         .cluster
@@ -143,15 +158,18 @@ async fn start_peers(config: &Config, inputs: &mpsc::Sender<Input>) -> anyhow::R
         identity,
         pace: Pace::default(),
     };
-    let inputs = inputs.clone();
+    let peers = Peers::start(peers_config, events).await?;
+    let (inputs, inquiries, asker) = (inputs.clone(), inquiries.clone(), peers.clone());
     tokio::spawn(async move {
         while let Some(event) = arriving.recv().await {
-            if inputs.send(Input::Peer(event)).await.is_err() {
+            if let Some(event) = inquiries.intercept(Some(&asker), event)
+                && inputs.send(Input::Peer(event)).await.is_err()
+            {
                 return;
             }
         }
     });
-    Ok(Peers::start(peers_config, events).await?)
+    Ok(peers)
 }
 
 /// What every service is started with.
@@ -162,7 +180,7 @@ struct Around<'a> {
     store: &'a Store,
     start: Start,
     machine_boot_id: &'a str,
-    peers: &'a Peers,
+    links: &'a Arc<dyn Links>,
     inputs: &'a mpsc::Sender<Input>,
 }
 
@@ -191,7 +209,11 @@ impl Around<'_> {
                 .await
                 .with_context(|| format!("service {}: a leftover address can't be removed", service.name))?;
         }
-        tokio::spawn(tell_address_events(service.name.clone(), address.clone()));
+        tokio::spawn(tell_address_events(
+            service.name.clone(),
+            address.clone(),
+            self.store.clone(),
+        ));
         let effector = Effector::start(Parts {
             service: service.name.clone(),
             me: host.name.clone(),
@@ -204,7 +226,7 @@ impl Around<'_> {
             fence: plugins.fence,
             clock: self.clock.clone(),
             store: Arc::new(self.store.clone()),
-            peers: Arc::new(self.peers.clone()),
+            peers: self.links.clone(),
             inputs: self.inputs.clone(),
         })
         .await;
@@ -218,12 +240,36 @@ impl Around<'_> {
     }
 }
 
-/// What an address reports by itself goes to the log.
-async fn tell_address_events(service: ServiceName, address: Address) {
+/// Answers what other hosts ask, one after the other: none of it is urgent, and all of it reads the store.
+async fn answer_peers(mut asked: mpsc::Receiver<Inquiry>, peers: Peers, prover: Prover) {
+    while let Some(inquiry) = asked.recv().await {
+        let answer = match &inquiry.question {
+            Question::Half { takeover } => match prover.half(takeover).await {
+                Ok(half) => serde_json::to_value(half).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            },
+            Question::Clock | Question::Rehearsal { .. } => Err("it is not asked here".to_owned()),
+        };
+        inquiries::answer(&peers, &inquiry, answer).await;
+    }
+}
+
+/// What an address reports by itself goes to the log, and is kept as evidence.
+async fn tell_address_events(service: ServiceName, address: Address, store: Store) {
     let mut events = address.events();
     loop {
         match events.recv().await {
-            Ok(event) => info!(%service, event = event.name(), "{event}"),
+            Ok(event) => {
+                info!(%service, event = event.name(), "{event}");
+                let line = AddressLine {
+                    at_ms: wall_ms(),
+                    event: event.name().to_owned(),
+                    detail: event.to_string(),
+                };
+                if let Err(error) = store.keep_address_event(&service, &line).await {
+                    warn!(%service, %error, "what the address did could not be kept");
+                }
+            }
             Err(RecvError::Lagged(missed)) => warn!(%service, missed, "the address reported more than could be read"),
             Err(RecvError::Closed) => return,
         }
@@ -270,6 +316,7 @@ async fn start_api(
     publisher: Arc<Publisher>,
     store: Store,
     inputs: mpsc::Sender<Input>,
+    prover: Prover,
 ) -> anyhow::Result<RunningApi> {
     let settings = api_settings(config)?;
     let listen = settings.listen;
@@ -277,7 +324,7 @@ async fn start_api(
         .await
         .with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
     let services = config.services.iter().map(|service| service.name.clone()).collect();
-    let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services);
+    let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services, prover);
     let router = understudy_api::router(Arc::new(surface), settings);
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let ended = async move {

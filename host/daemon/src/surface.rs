@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use understudy_api::wire::{Compilation, FaultRecord, HostView, JournalLine, Page, RequestLine, Takeover};
+use understudy_api::wire::{
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+};
 use understudy_api::{
     Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
 };
@@ -16,6 +18,7 @@ use understudy_protocol::{HostName, Order, RoundId, ServiceName};
 use understudy_store::{Deed, Store, StoreError};
 
 use crate::driver::{Input, Publisher, wall_ms};
+use crate::proof::{NotProven, Prover};
 use crate::{shown, takeovers};
 
 /// Longer than a fence takes, shorter than an HTTP client's patience.
@@ -30,6 +33,7 @@ pub(crate) struct Surface {
     store: Store,
     inputs: mpsc::Sender<Input>,
     services: BTreeSet<ServiceName>,
+    prover: Prover,
 }
 
 impl Surface {
@@ -39,6 +43,7 @@ impl Surface {
         store: Store,
         inputs: mpsc::Sender<Input>,
         services: BTreeSet<ServiceName>,
+        prover: Prover,
     ) -> Self {
         Surface {
             me,
@@ -46,6 +51,7 @@ impl Surface {
             store,
             inputs,
             services,
+            prover,
         }
     }
 
@@ -85,6 +91,13 @@ impl Surface {
 fn store_error(error: StoreError) -> HostError {
     HostError::Store {
         error: error.to_string(),
+    }
+}
+
+fn not_proven(error: NotProven) -> HostError {
+    match error {
+        NotProven::Store(error) => store_error(error),
+        NotProven::Unsigned(error) => HostError::Unproven { error },
     }
 }
 
@@ -241,6 +254,18 @@ impl Host for Surface {
             lines.extend(self.own_lines(&wanted, TAKEOVER_LINES).await?);
         }
         Ok(takeovers::of_round(id, lines, self.publisher.cause(id)))
+    }
+
+    async fn proof_bundle(&self, id: &str) -> Result<Option<ProofBundle>, HostError> {
+        self.prover.bundle(id).await.map_err(not_proven)
+    }
+
+    async fn proof(&self, id: &str) -> Result<Option<ProofReport>, HostError> {
+        let Some(bundle) = self.proof_bundle(id).await? else {
+            return Ok(None);
+        };
+        let report = self.prover.verify(&bundle);
+        report.map(Some).map_err(|error| HostError::Unproven { error })
     }
 
     async fn compilations(&self, filter: PageFilter) -> Result<Page<Compilation>, HostError> {

@@ -81,6 +81,14 @@ impl Output {
         self.entry.as_ref()
     }
 
+    /// What will be said, so that it can be written down with the entry; saying it comes with [`Output::accept`].
+    pub fn sends(&self) -> impl Iterator<Item = (&HostName, &Message)> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Send { to, message } => Some((to, message)),
+            Action::Do(_) | Action::Abandon | Action::Fence(_) | Action::Alert(_) | Action::Answer { .. } => None,
+        })
+    }
+
     /// Why the event had no effect, where it had none.
     pub fn ignored(&self) -> Option<&'static str> {
         self.ignored

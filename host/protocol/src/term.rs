@@ -36,6 +36,11 @@ impl Term {
         Term(self.0.saturating_add(1))
     }
 
+    /// Whether a forced takeover made this very term; negotiated changes after it only count on from it.
+    pub fn is_forced(self) -> bool {
+        self.0 >= 1 << (COUNT_BITS + ORDINAL_BITS) && self.0 & ((1 << COUNT_BITS) - 1) == 0
+    }
+
     /// A term for a takeover forced at `at` (Unix seconds) by the host with this ordinal. It is above `floor` although
     /// the clock may be behind; and above every term that was forced earlier, known here or not, by a clock that agrees.
     pub fn forced_above(floor: Term, ordinal: u8, at: u64) -> Term {
@@ -177,6 +182,8 @@ mod tests {
         let b = Term::forced_above(floor, 1, NOW);
         assert!(a > floor && b > floor && a != b);
         assert!(Term::forced_above(b.next(), 0, NOW) > b.next());
+        assert!(a.is_forced() && b.is_forced() && Term::forced_above(Term(3), 0, 0).is_forced());
+        assert!(!floor.is_forced() && !a.next().is_forced() && !Term(1 << COUNT_BITS).is_forced());
     }
 
     #[test]

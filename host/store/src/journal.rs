@@ -91,12 +91,20 @@ impl Store {
     /// # Errors
     /// When the store can't be written. Then it is unknown whether the line is there after a restart.
     pub async fn append(&self, entry: &Entry, at_ms: i64) -> Result<JournalLine, StoreError> {
-        let mut write = self.write().await?;
-        let line = self.insert_line(&mut write, entry, at_ms).await?;
+        self.append_with(entry, &[], at_ms).await
+    }
+
+    /// The line and the record, within a transaction that somebody else commits.
+    pub(crate) async fn append_in(
+        &self,
+        write: &mut Write<'_>,
+        entry: &Entry,
+        at_ms: i64,
+    ) -> Result<JournalLine, StoreError> {
+        let line = self.insert_line(write, entry, at_ms).await?;
         if let Some(durable) = &entry.durable {
-            self.replace_state(&mut write, &entry.service, durable, at_ms).await?;
+            self.replace_state(write, &entry.service, durable, at_ms).await?;
         }
-        write.commit().await?;
         Ok(line)
     }
 

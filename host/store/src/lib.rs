@@ -1,5 +1,5 @@
-//! What a host must not forget, in one SQLite file: the journal and the durable record of every service, compilations
-//! with what became of each request, faults with their evidence, plugins' state, audit.
+//! What a host must not forget, in one SQLite file: the journal with what hosts said to each other, the durable record of
+//! every service, compilations with what became of each request, faults with their evidence, plugins' state, audit.
 //!
 //! Start with [`Store::open`]. `open.rs` owns the file, its lock and its connections; `write.rs` is the only way to
 //! change more than one row at once; `sql.rs` (with its folder) is the only place that turns the protocol's words into columns and back.
@@ -22,6 +22,7 @@ mod faults;
 mod idempotency;
 mod identity;
 mod journal;
+mod messages;
 mod open;
 mod plugins;
 mod requests;
@@ -38,6 +39,7 @@ pub use faults::{FaultFilter, FaultLine};
 pub use idempotency::{Repetition, StoredResponse};
 pub use identity::Start;
 pub use journal::{JournalFilter, JournalLine, Order};
+pub use messages::{AddressLine, ClockOffset, Direction, MessageLine, Said};
 pub use open::Store;
 pub use plugins::{KnownPlugin, PluginGrant};
 pub use requests::{OutcomeFilter, RequestFilter, RequestLine, RequestPages};

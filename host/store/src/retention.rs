@@ -24,7 +24,7 @@ pub struct Keep {
 /// What is kept of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Journal lines, and the work of the effector.
+    /// Journal lines, what hosts said to each other and what addresses did, and the work of the effector.
     pub journal: Keep,
     /// Compilations, with their requests.
     pub compilations: Keep,
@@ -68,6 +68,10 @@ impl Default for Retention {
 pub struct Pruned {
     /// Journal lines.
     pub journal: u64,
+    /// Messages.
+    pub messages: u64,
+    /// What addresses did.
+    pub address_events: u64,
     /// Pieces of work.
     pub work: u64,
     /// Compilations.
@@ -95,6 +99,8 @@ impl Store {
             ..Pruned::default()
         };
         pruned.journal = self.prune_journal(&needed, now_ms).await?;
+        pruned.messages = self.prune_messages(&needed, now_ms).await?;
+        pruned.address_events = self.prune_address_events(now_ms).await?;
         pruned.work = self.prune_work(now_ms).await?;
         pruned.faults = self.prune_faults(now_ms).await?;
         pruned.audit = self.prune_audit(now_ms).await?;
@@ -216,6 +222,38 @@ impl Store {
                 return Ok(removed);
             }
         }
+    }
+
+    async fn prune_messages(&self, needed: &str, now_ms: i64) -> Result<u64, StoreError> {
+        let keep = self.retention().journal;
+        let (before, at_most) = (before(now_ms, keep), at_most(keep));
+        let done = sqlx::query!(
+            "DELETE FROM messages
+             WHERE (last_at_ms < ?1 OR id <= (SELECT id FROM messages ORDER BY id DESC LIMIT 1 OFFSET ?2))
+               AND takeover NOT IN (SELECT value FROM json_each(?3))",
+            before,
+            at_most,
+            needed
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn prune_address_events(&self, now_ms: i64) -> Result<u64, StoreError> {
+        let keep = self.retention().journal;
+        let (before, at_most) = (before(now_ms, keep), at_most(keep));
+        let done = sqlx::query!(
+            "DELETE FROM address_events
+             WHERE at_ms < ?1 OR id <= (SELECT id FROM address_events ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            before,
+            at_most
+        )
+        .execute(self.writer())
+        .await
+        .map_err(|e| self.broken(e))?;
+        Ok(done.rows_affected())
     }
 
     async fn prune_work(&self, now_ms: i64) -> Result<u64, StoreError> {

@@ -40,6 +40,8 @@ pub(crate) fn guarded() -> Routes {
         .get("/api/v1/takeovers", takeovers::list)
         .get("/api/v1/takeovers/{id}", takeovers::one)
         .delete("/api/v1/takeovers/{id}", takeovers::cancel)
+        .get("/api/v1/takeovers/{id}/bundle", takeovers::bundle)
+        .get("/api/v1/takeovers/{id}/proof", takeovers::proof)
         .get("/api/v1/compilations", compilations::list)
         .get("/api/v1/compilations/{round}", compilations::one)
         .get("/api/v1/compilations/{round}/requests", compilations::requests)

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use understudy_protocol::{Order, ServiceName};
 use utoipa::IntoParams;
@@ -13,7 +14,7 @@ use crate::extract::{Body, NameIn, Params, service_filter};
 use crate::host::PageFilter;
 use crate::problem::Answer;
 use crate::router::Shared;
-use crate::wire::{Accepted, CancelRequest, OrderKind, Page, Problem, Takeover};
+use crate::wire::{Accepted, CancelRequest, OrderKind, Page, Problem, ProofBundle, ProofReport, Takeover};
 
 /// Which takeovers, or which compilations.
 #[derive(Deserialize, IntoParams)]
@@ -57,6 +58,26 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn one(State(shared): State<Shared>, NameIn(id): NameIn) -> Answer<Json<Takeover>> {
     Ok(Json(find(&shared, &id).await?))
+}
+
+/// The takeover's proof bundle: what each host recorded, signed by each. Asks the other hosts.
+#[utoipa::path(get, path = "/api/v1/takeovers/{id}/bundle", tag = "takeovers", params(("id" = String, Path)), responses(
+    (status = 200, description = "The bundle; hosts that can't be asked are named in it", body = ProofBundle),
+    (status = 404, description = "No such takeover", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn bundle(State(shared): State<Shared>, NameIn(id): NameIn) -> Answer<Response> {
+    let bundle = shared.host.proof_bundle(&id).await?.ok_or_else(|| unknown(&id))?;
+    let name = format!("attachment; filename=\"takeover-{}.json\"", bundle.takeover);
+    Ok(([(CONTENT_DISPOSITION, name)], Json(bundle)).into_response())
+}
+
+/// What verifying the takeover's proof bundle finds, by this host's authority.
+#[utoipa::path(get, path = "/api/v1/takeovers/{id}/proof", tag = "takeovers", params(("id" = String, Path)), responses(
+    (status = 200, description = "What each check found", body = ProofReport),
+    (status = 404, description = "No such takeover", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn proof(State(shared): State<Shared>, NameIn(id): NameIn) -> Answer<Json<ProofReport>> {
+    Ok(Json(shared.host.proof(&id).await?.ok_or_else(|| unknown(&id))?))
 }
 
 /// Cancels a takeover, as long as the service is not released.
@@ -104,12 +125,13 @@ pub(crate) async fn cancel(
 }
 
 async fn find(shared: &Shared, id: &str) -> Answer<Takeover> {
-    let unknown = || {
-        Box::new(Problem::not_found(format!(
-            "there is no takeover {id:?} on record here"
-        )))
-    };
-    shared.host.takeover(id).await?.ok_or_else(unknown)
+    shared.host.takeover(id).await?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &str) -> Box<Problem> {
+    Box::new(Problem::not_found(format!(
+        "there is no takeover {id:?} on record here"
+    )))
 }
 
 /// The machine's order to cancel names no round: make sure that it hits the one that is meant.

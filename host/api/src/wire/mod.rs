@@ -17,6 +17,7 @@ mod journal;
 mod ledger;
 mod order;
 mod problem;
+mod proof;
 mod service;
 mod takeover;
 mod term;
@@ -31,6 +32,10 @@ pub use order::{
     Accepted, ActiveAnswer, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, OrderKind, TakeoverRequest,
 };
 pub use problem::{Problem, Refusal};
+pub use proof::{
+    ProofAbsence, ProofAssembly, ProofBundle, ProofCheck, ProofHalf, ProofOutage, ProofReport, ProofResult,
+    ProofVerdict,
+};
 pub use service::{
     AddressMode, AddressView, Breaker, BreakerState, DownPhase, PeerView, ProbeView, Reading, Role, ServiceOnHost,
     ServiceOverview, ServiceView, StayDown, Surroundings, TimerView,

@@ -119,7 +119,7 @@ pub(super) fn check(authority: &str, certificate: &str, key: &str, place: &Path)
 }
 
 /// SHA-256 of a certificate, in pairs of digits as other tools print it.
-pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let pairs: Vec<String> = Sha256::digest(certificate)
         .iter()
         .map(|byte| format!("{byte:02X}"))

@@ -25,6 +25,7 @@ use authority::Authority;
 use bundle::Bundle;
 
 pub use error::ClusterError;
+pub(crate) use identity::fingerprint;
 pub use identity::{Identity, certified_host, dns_name};
 
 /// What an identity directory holds, for people.

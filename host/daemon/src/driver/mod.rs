@@ -13,6 +13,7 @@
 //! The driver must not know: plugins, addresses, sockets.
 
 mod clock;
+mod evidence;
 mod input;
 mod pending;
 mod publish;
@@ -29,6 +30,7 @@ use understudy_protocol::{
 use understudy_store::{JournalFilter, Order, StoreError};
 
 pub(crate) use clock::{Clock, wall_ms};
+pub(crate) use evidence::parse_forced_id;
 pub(crate) use input::Input;
 pub(crate) use publish::{Publisher, ServiceInfo};
 
@@ -159,6 +161,8 @@ impl Driver {
             }
             Frame::HostView(view) => self.publisher.peer_view(&host, view),
             Frame::JournalLine(line) => self.publisher.peer_line(&host, line),
+            // Questions between daemons are answered before they would come here.
+            Frame::Asked { .. } | Frame::Told { .. } => {}
         }
     }
 
@@ -227,8 +231,9 @@ impl Driver {
         if let Some(why) = output.ignored() {
             debug!(service = %name, event = event.name(), role = %service.machine.role(), why, "without effect");
         }
+        let said = evidence::of_turn(name, &event, &output, |host| self.peers.clock_of(host));
         if let Some(entry) = output.entry() {
-            match self.store.append(entry, self.clock.wall_ms()).await {
+            match self.store.append_with(entry, &said, self.clock.wall_ms()).await {
                 Ok(line) => {
                     info!(service = %name, step = entry.step, from = %entry.from, to = %entry.to, term = %entry.term,
                         detail = entry.detail, "{}", entry.reason);
@@ -241,6 +246,11 @@ impl Driver {
                     return;
                 }
             }
+        } else if !said.is_empty()
+            && let Err(error) = self.store.keep_messages(name, &said, self.clock.wall_ms()).await
+        {
+            // Nothing was decided that must be durable: the turn goes on, the evidence has a gap.
+            warn!(service = %name, %error, "what was said could not be kept");
         }
         self.publisher.store_works(name);
         self.publisher.turned(name, &output);

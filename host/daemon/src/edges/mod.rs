@@ -15,6 +15,6 @@ mod records;
 
 pub(crate) use audience::Audience;
 pub(crate) use door::Door;
-pub(crate) use peers::Links;
+pub(crate) use peers::{Lines, Links};
 pub(crate) use plugins::{Drainer, Granted, Named, Prober};
 pub(crate) use records::Records;

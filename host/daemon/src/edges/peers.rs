@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use understudy_protocol::HostName;
+use understudy_store::ClockOffset;
 
+use crate::inquiries::Clocks;
 use crate::peers::{Frame, Peers};
 
 /// Speaks to the peers; what they say comes as `Input`.
@@ -18,23 +20,43 @@ pub(crate) trait Links: Send + Sync {
     fn connected(&self) -> BTreeSet<HostName>;
     /// What is in the way of each peer that is not there, in words: for people.
     fn troubles(&self) -> BTreeMap<HostName, String>;
+    /// How a peer's wall clock stands to this host's, where that was measured.
+    fn clock_of(&self, _host: &HostName) -> Option<ClockOffset> {
+        None
+    }
+}
+
+/// The connections, and what was measured of the clocks at their other ends.
+pub(crate) struct Lines {
+    peers: Peers,
+    clocks: Clocks,
+}
+
+impl Lines {
+    pub(crate) fn new(peers: Peers, clocks: Clocks) -> Self {
+        Lines { peers, clocks }
+    }
 }
 
 #[async_trait]
-impl Links for Peers {
+impl Links for Lines {
     fn send(&self, to: &HostName, frame: Frame) -> bool {
-        Peers::send(self, to, frame)
+        self.peers.send(to, frame)
     }
 
     async fn send_waiting(&self, to: &HostName, frame: Frame) -> bool {
-        Peers::send_waiting(self, to, frame).await
+        self.peers.send_waiting(to, frame).await
     }
 
     fn connected(&self) -> BTreeSet<HostName> {
-        Peers::connected(self)
+        self.peers.connected()
     }
 
     fn troubles(&self) -> BTreeMap<HostName, String> {
-        Peers::troubles(self)
+        self.peers.troubles()
+    }
+
+    fn clock_of(&self, host: &HostName) -> Option<ClockOffset> {
+        self.clocks.of(host)
     }
 }

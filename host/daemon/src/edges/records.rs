@@ -4,13 +4,20 @@ use async_trait::async_trait;
 use understudy_protocol::{
     CompilationSeal, Disposition, Entry, Fault, HostName, Outcome, RequestStatus, RoundId, ServiceName, Verdict,
 };
-use understudy_store::{CompilationSummary, JournalFilter, JournalLine, RequestPages, Store, StoreError};
+use understudy_store::{CompilationSummary, JournalFilter, JournalLine, RequestPages, Said, Store, StoreError};
 
 /// What must not be forgotten. Every call means what the method of [`Store`] with its name means; after an error it is
 /// unknown whether the write took effect.
 #[async_trait]
 pub(crate) trait Records: Send + Sync {
     async fn append(&self, entry: &Entry, at_ms: i64) -> Result<JournalLine, StoreError>;
+    /// [`Records::append`], with what was said in the turn. What stands in for a disk may do without evidence.
+    async fn append_with(&self, entry: &Entry, _said: &[Said], at_ms: i64) -> Result<JournalLine, StoreError> {
+        self.append(entry, at_ms).await
+    }
+    async fn keep_messages(&self, _service: &ServiceName, _said: &[Said], _at_ms: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
     async fn journal(&self, filter: &JournalFilter, limit: u32) -> Result<Vec<JournalLine>, StoreError>;
     async fn begin_compilation(
         &self,
@@ -62,6 +69,14 @@ pub(crate) trait StoredPages: Send {
 impl Records for Store {
     async fn append(&self, entry: &Entry, at_ms: i64) -> Result<JournalLine, StoreError> {
         Store::append(self, entry, at_ms).await
+    }
+
+    async fn append_with(&self, entry: &Entry, said: &[Said], at_ms: i64) -> Result<JournalLine, StoreError> {
+        Store::append_with(self, entry, said, at_ms).await
+    }
+
+    async fn keep_messages(&self, service: &ServiceName, said: &[Said], at_ms: i64) -> Result<(), StoreError> {
+        Store::keep_messages(self, service, said, at_ms).await
     }
 
     async fn journal(&self, filter: &JournalFilter, limit: u32) -> Result<Vec<JournalLine>, StoreError> {

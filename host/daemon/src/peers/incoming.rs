@@ -184,7 +184,11 @@ async fn hear<R: AsyncRead + Unpin>(
 fn speaker(frame: &Frame) -> Option<&HostName> {
     match frame {
         Frame::Protocol { envelope, .. } => Some(&envelope.from),
-        Frame::CompilationPage { .. } | Frame::HostView(_) | Frame::JournalLine(_) => None,
+        Frame::CompilationPage { .. }
+        | Frame::HostView(_)
+        | Frame::JournalLine(_)
+        | Frame::Asked { .. }
+        | Frame::Told { .. } => None,
     }
 }
 

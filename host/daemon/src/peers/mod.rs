@@ -46,6 +46,7 @@ use link::Link;
 
 pub use error::PeersError;
 pub use wire::Frame;
+pub(crate) use wire::{message_json, request_from_json, request_json};
 
 /// Where this host listens, whom it talks to, and who it is.
 #[derive(Debug)]

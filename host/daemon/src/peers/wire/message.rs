@@ -23,7 +23,7 @@ pub(super) struct Envelope {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Standing {
+pub(super) struct Standing {
     fresh: bool,
     known: u64,
     promised: u64,
@@ -35,7 +35,7 @@ struct Standing {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "says")]
-enum Message {
+pub(super) enum Message {
     Hello {
         standing: Standing,
     },

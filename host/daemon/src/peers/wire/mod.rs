@@ -41,6 +41,44 @@ pub enum Frame {
     HostView(serde_json::Value),
     /// A line of the sender's journal; opaque here.
     JournalLine(serde_json::Value),
+    /// A question that is answered with [`Frame::Told`]; opaque here.
+    Asked {
+        /// The asker's number for it.
+        id: u64,
+        /// The question.
+        question: serde_json::Value,
+    },
+    /// A part of the answer to a question.
+    Told {
+        /// The asker's number.
+        id: u64,
+        /// Counted from 0.
+        part: u32,
+        /// Whether it is the last part.
+        last: bool,
+        /// The part's text; all parts together are JSON.
+        text: String,
+    },
+}
+
+/// A message of the protocol as JSON, as it stands in a frame.
+pub(crate) fn message_json(message: &understudy_protocol::Message) -> serde_json::Value {
+    // Plain structs with text keys: JSON can always express them.
+    serde_json::to_value(message::Message::from(message)).unwrap_or_default()
+}
+
+/// A request of a compilation as JSON, as it stands in a frame.
+pub(crate) fn request_json(request: &RequestStatus) -> serde_json::Value {
+    serde_json::to_value(request::RequestStatus::from(request)).unwrap_or_default()
+}
+
+/// A request from such JSON.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn request_from_json(json: serde_json::Value) -> Result<RequestStatus, String> {
+    let wire: request::RequestStatus = serde_json::from_value(json).map_err(|error| error.to_string())?;
+    wire.try_into().map_err(|error: BadWire| error.to_string())
 }
 
 impl Frame {
@@ -51,6 +89,8 @@ impl Frame {
             Frame::CompilationPage { .. } => COMPILATION_PAGE,
             Frame::HostView(_) => HOST_VIEW,
             Frame::JournalLine(_) => JOURNAL_LINE,
+            Frame::Asked { .. } => ASKED,
+            Frame::Told { .. } => TOLD,
         }
     }
 
@@ -178,6 +218,22 @@ pub(super) fn encode(packet: &Packet) -> Vec<u8> {
         ),
         Packet::Frame(Frame::HostView(value)) => object(HOST_VIEW, value),
         Packet::Frame(Frame::JournalLine(value)) => object(JOURNAL_LINE, value),
+        Packet::Frame(Frame::Asked { id, question }) => object(
+            ASKED,
+            &WireAsked {
+                id: *id,
+                question: question.clone(),
+            },
+        ),
+        Packet::Frame(Frame::Told { id, part, last, text }) => object(
+            TOLD,
+            &WireTold {
+                id: *id,
+                part: *part,
+                last: *last,
+                text: text.clone(),
+            },
+        ),
     }
 }
 
@@ -195,6 +251,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, NotAFrame> {
         COMPILATION_PAGE => page(bytes).map(Packet::Frame),
         HOST_VIEW => body(bytes).map(|value| Packet::Frame(Frame::HostView(value))),
         JOURNAL_LINE => body(bytes).map(|value| Packet::Frame(Frame::JournalLine(value))),
+        ASKED => body(bytes).map(|WireAsked { id, question }| Packet::Frame(Frame::Asked { id, question })),
+        TOLD => {
+            body(bytes).map(|WireTold { id, part, last, text }| Packet::Frame(Frame::Told { id, part, last, text }))
+        }
         _ => Err("this version does not know the kind".to_owned()),
     };
     Ok(match read {
@@ -280,6 +340,20 @@ struct WirePage {
     requests: Vec<request::RequestStatus>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct WireAsked {
+    id: u64,
+    question: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireTold {
+    id: u64,
+    part: u32,
+    last: bool,
+    text: String,
+}
+
 const GREETING: &str = "greeting";
 const TURNED: &str = "turned-away";
 const HEARTBEAT: &str = "heartbeat";
@@ -287,6 +361,8 @@ const PROTOCOL: &str = "protocol";
 const COMPILATION_PAGE: &str = "compilation-page";
 const HOST_VIEW: &str = "host-view";
 const JOURNAL_LINE: &str = "journal-line";
+const ASKED: &str = "asked";
+const TOLD: &str = "told";
 
 /// Half of the largest frame: the estimate may be wrong by control characters, which JSON writes sixfold.
 const PAGE_BYTES: usize = 512 * 1024;

@@ -356,6 +356,16 @@ pub(super) fn packets(d: &mut Dice) -> Vec<Packet> {
         serde_json::json!({ "text": d.text(), "list": [1, null, true] }),
     )));
     all.push(Packet::Frame(Frame::JournalLine(serde_json::json!(d.text()))));
+    all.push(Packet::Frame(Frame::Asked {
+        id: d.roll(),
+        question: serde_json::json!({ "what": d.text() }),
+    }));
+    all.push(Packet::Frame(Frame::Told {
+        id: d.roll(),
+        part: d.roll() as u32,
+        last: d.flag(),
+        text: d.text(),
+    }));
     all.push(Packet::Heartbeat(Heartbeat { hears_you: d.flag() }));
     all.push(Packet::Turned(Turned { reason: d.text() }));
     all.push(Packet::Greeting(Greeting {
