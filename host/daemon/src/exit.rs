@@ -13,6 +13,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line makes no sense. The number that clap uses.
     Usage = 2,
+    /// What could be checked holds; something could not be checked. Of `verify`.
+    InPart = 3,
     /// The daemon can't be reached.
     Unreachable = 69,
     /// What was waited for did not happen in time. It may still happen.

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
-use understudy_address::Address;
+use understudy_address::{Address, AddressEvent};
 use understudy_protocol::{Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
 use understudy_store::{AddressLine, Retention, Start, Store};
@@ -254,24 +254,48 @@ async fn answer_peers(mut asked: mpsc::Receiver<Inquiry>, peers: Peers, prover: 
     }
 }
 
-/// What an address reports by itself goes to the log, and is kept as evidence.
+/// What an address reports by itself goes to the log; what says who was admitted when is kept as evidence.
 async fn tell_address_events(service: ServiceName, address: Address, store: Store) {
     let mut events = address.events();
+    let (keep, kept) = mpsc::unbounded_channel();
+    tokio::spawn(keep_address_events(service.clone(), kept, store));
     loop {
         match events.recv().await {
             Ok(event) => {
                 info!(%service, event = event.name(), "{event}");
-                let line = AddressLine {
-                    at_ms: wall_ms(),
-                    event: event.name().to_owned(),
-                    detail: event.to_string(),
-                };
-                if let Err(error) = store.keep_address_event(&service, &line).await {
-                    warn!(%service, %error, "what the address did could not be kept");
+                if is_evidence(&event) {
+                    // With its time before anything is written; the writer ends only after this task.
+                    let _ = keep.send(AddressLine {
+                        at_ms: wall_ms(),
+                        event: event.name().to_owned(),
+                        detail: event.to_string(),
+                    });
                 }
             }
             Err(RecvError::Lagged(missed)) => warn!(%service, missed, "the address reported more than could be read"),
             Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Rare by nature, each: what a single client or a broken interface causes is not among them.
+fn is_evidence(event: &AddressEvent) -> bool {
+    matches!(
+        event,
+        AddressEvent::Taken
+            | AddressEvent::Held
+            | AddressEvent::Admitted
+            | AddressEvent::Dropped
+            | AddressEvent::Received { .. }
+            | AddressEvent::Passed { .. }
+            | AddressEvent::Unclaimed { .. }
+    )
+}
+
+async fn keep_address_events(service: ServiceName, mut kept: mpsc::UnboundedReceiver<AddressLine>, store: Store) {
+    while let Some(line) = kept.recv().await {
+        if let Err(error) = store.keep_address_event(&service, &line).await {
+            warn!(%service, %error, "what the address did could not be kept");
         }
     }
 }

@@ -17,7 +17,7 @@ use understudy_api::{
 use understudy_protocol::{HostName, Order, RoundId, ServiceName};
 use understudy_store::{Deed, Store, StoreError};
 
-use crate::driver::{Input, Publisher, wall_ms};
+use crate::driver::{Input, Publisher, parse_forced_id, wall_ms};
 use crate::proof::{NotProven, Prover};
 use crate::{shown, takeovers};
 
@@ -62,6 +62,24 @@ impl Surface {
     ) -> Result<Vec<JournalLine>, HostError> {
         let lines = self.store.journal(filter, limit).await.map_err(store_error)?;
         Ok(lines.iter().map(|line| shown::journal_line(&self.me, line)).collect())
+    }
+
+    /// This host's latest lines, and what the peers told of theirs.
+    async fn lines_of_all(&self, service: Option<ServiceName>) -> Result<Vec<JournalLine>, HostError> {
+        let wanted = understudy_store::JournalFilter {
+            service: service.clone(),
+            ..Default::default()
+        };
+        let mut lines = self.own_lines(&wanted, TAKEOVER_LINES).await?;
+        for host in self.publisher.view().borrow().iter().filter(|view| !view.me) {
+            if let Ok(host) = HostName::new(&host.host) {
+                lines.extend(self.publisher.peer_lines(&host));
+            }
+        }
+        if let Some(service) = service {
+            lines.retain(|line| line.service == service.as_str());
+        }
+        Ok(lines)
     }
 
     fn peer_journal(&self, host: &HostName, filter: &JournalFilter) -> Vec<JournalLine> {
@@ -226,25 +244,17 @@ impl Host for Surface {
     }
 
     async fn takeovers(&self, filter: PageFilter) -> Result<Page<Takeover>, HostError> {
-        let wanted = understudy_store::JournalFilter {
-            service: filter.service.clone(),
-            ..Default::default()
-        };
-        let mut lines = self.own_lines(&wanted, TAKEOVER_LINES).await?;
-        for host in self.publisher.view().borrow().iter().filter(|view| !view.me) {
-            if let Ok(host) = HostName::new(&host.host) {
-                lines.extend(self.publisher.peer_lines(&host));
-            }
-        }
-        if let Some(service) = &filter.service {
-            lines.retain(|line| line.service == service.as_str());
-        }
+        let lines = self.lines_of_all(filter.service.clone()).await?;
         let mut all = takeovers::all(lines, |round| self.publisher.cause(round));
         all.iter_mut().for_each(|takeover| takeover.steps.clear());
         page(all, &filter)
     }
 
     async fn takeover(&self, id: &str) -> Result<Option<Takeover>, HostError> {
+        if let Some((service, _)) = parse_forced_id(id) {
+            let lines = self.lines_of_all(Some(service)).await?;
+            return Ok(takeovers::forced(&lines).into_iter().find(|takeover| takeover.id == id));
+        }
         let mut lines = self.publisher.peer_lines_of_round(id);
         if let Ok(round) = id.parse() {
             let wanted = understudy_store::JournalFilter {

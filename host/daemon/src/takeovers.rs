@@ -2,9 +2,13 @@
 //!
 //! Invariant: the state follows from the steps that were written down, never from what should have happened.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use understudy_api::wire::{Cause, JournalLine, Role, Takeover, TakeoverState, Term};
+use understudy_protocol::ServiceName;
+
+use crate::driver::forced_id;
 
 /// Puts the lines of one round together; none when there are no lines.
 pub(crate) fn of_round(id: &str, mut steps: Vec<JournalLine>, cause: Option<Cause>) -> Option<Takeover> {
@@ -44,17 +48,70 @@ pub(crate) fn of_round(id: &str, mut steps: Vec<JournalLine>, cause: Option<Caus
 /// Every round of these lines, newest first.
 pub(crate) fn all(lines: Vec<JournalLine>, cause: impl Fn(&str) -> Option<Cause>) -> Vec<Takeover> {
     let mut rounds: BTreeMap<String, Vec<JournalLine>> = BTreeMap::new();
+    let mut all = forced(&lines);
     for line in lines {
         if let Some(round) = line.round.clone() {
             rounds.entry(round).or_default().push(line);
         }
     }
-    let mut all: Vec<_> = rounds
+    let of_rounds = rounds
         .into_iter()
-        .filter_map(|(id, steps)| of_round(&id, steps, cause(&id)))
-        .collect();
+        .filter_map(|(id, steps)| of_round(&id, steps, cause(&id)));
+    all.extend(of_rounds);
     all.sort_by_key(|takeover| std::cmp::Reverse(takeover.started_at_ms));
     all
+}
+
+/// The forced takeovers of these lines: they have no round, and are named for their service and term.
+pub(crate) fn forced(lines: &[JournalLine]) -> Vec<Takeover> {
+    let mut own: BTreeMap<(&str, &str), Vec<&JournalLine>> = BTreeMap::new();
+    for line in lines {
+        own.entry((&line.host, &line.service)).or_default().push(line);
+    }
+    let mut all = Vec::new();
+    for ((host, service), mut lines) in own {
+        lines.sort_by_key(|line| line.seq);
+        for won in lines.iter().filter(|line| wins_by_force(line)) {
+            let (Some((from, until)), Ok(name)) = (forced_span(&lines, &won.term), ServiceName::new(service)) else {
+                continue;
+            };
+            let of_it = lines.iter().filter(|line| (from..=until).contains(&line.seq));
+            let steps: Vec<JournalLine> = of_it.map(|line| (*line).clone()).collect();
+            let served = steps.iter().find(|line| line.step == "serving").map(|line| line.at_ms);
+            all.push(Takeover {
+                id: forced_id(&name, understudy_protocol::Term(won.term.value)),
+                service: service.to_owned(),
+                first: None,
+                second: Some(host.to_owned()),
+                cause: None,
+                state: served.map_or(TakeoverState::TakingOver, |_| TakeoverState::Done),
+                new_term: Some(won.term.clone()),
+                started_at_ms: steps.first().map_or(won.at_ms, |line| line.at_ms),
+                ended_at_ms: served,
+                outage_ms: None,
+                refusal: None,
+                steps,
+            });
+        }
+    }
+    all
+}
+
+/// From the beginning of the attempt that won this term until its host serves: the numbers of the first and the last of
+/// one host's lines, which come in their order.
+pub(crate) fn forced_span<L: Borrow<JournalLine>>(lines: &[L], term: &Term) -> Option<(u64, u64)> {
+    let line = |place: usize| lines[place].borrow();
+    let won = (0..lines.len()).find(|place| line(*place).term == *term && wins_by_force(line(*place)))?;
+    let begun = (0..=won).rfind(|place| line(*place).step == "force-begun")?;
+    let ends = |place: &usize| line(*place).to == Role::Active || line(*place).term != *term;
+    let serves = (won..lines.len()).find(ends).unwrap_or(lines.len() - 1);
+    Some((line(begun).seq, line(serves).seq))
+}
+
+/// Whether this step took a forced term; the service's very first start takes one as a promise is given, by no force.
+fn wins_by_force(line: &JournalLine) -> bool {
+    let took = line.to == Role::Activating && (line.from == Role::Forcing || line.step == "force-begun");
+    took && understudy_protocol::Term(line.term.value).is_forced()
 }
 
 fn is_firsts(role: Role) -> bool {
@@ -156,6 +213,41 @@ mod tests {
             (Some("alpha"), Some("beta"))
         );
         assert_eq!((done.outage_ms, done.ended_at_ms), (Some(25), Some(50)));
+    }
+
+    #[test]
+    fn a_forced_takeover_is_one_too() {
+        let term = understudy_protocol::Term::forced_above(understudy_protocol::Term(2), 1);
+        let of = |step: &str, from, to, at_ms, term: understudy_protocol::Term| JournalLine {
+            term: term.into(),
+            round: None,
+            ..line("beta", step, from, to, at_ms)
+        };
+        let lines = vec![
+            of(
+                "holder-silent",
+                Role::Standby,
+                Role::Standby,
+                10,
+                understudy_protocol::Term(2),
+            ),
+            of(
+                "force-begun",
+                Role::Standby,
+                Role::Forcing,
+                20,
+                understudy_protocol::Term(2),
+            ),
+            of("fence-acknowledged", Role::Forcing, Role::Activating, 21, term),
+            of("server-serves", Role::Activating, Role::Activating, 30, term),
+            of("serving", Role::Activating, Role::Active, 31, term),
+            of("fault-indicated", Role::Active, Role::Asking, 90, term),
+        ];
+        let forced = forced(&lines);
+        assert_eq!(forced.len(), 1);
+        assert_eq!(forced[0].id, format!("forced-web-{term}"));
+        assert_eq!((forced[0].state, forced[0].steps.len()), (TakeoverState::Done, 4));
+        assert_eq!((forced[0].started_at_ms, forced[0].ended_at_ms), (20, Some(31)));
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl TakeoverState {
 /// A takeover as an operation: one attempt to hand one service to one candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Takeover {
-    /// The round; for a forced takeover, which has none, `forced-` and the term.
+    /// The round; for a forced takeover, which has none, `forced-`, the service and the term.
     #[schema(example = "9f3a01c4-12")]
     pub id: String,
     /// The service.

@@ -274,3 +274,25 @@ async fn the_document_is_served() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));
     assert!(document["paths"]["/api/v1/services/{service}/takeover"]["post"].is_object());
 }
+
+#[tokio::test]
+async fn a_takeovers_proof_is_a_file_to_keep_and_a_report_to_read() {
+    let served = served().await;
+    let path = format!("/api/v1/takeovers/{ROUND}");
+    let bundle = served.get(&format!("{path}/bundle")).await;
+    assert_eq!(bundle.status, StatusCode::OK);
+    assert_eq!(
+        bundle.header("content-disposition"),
+        format!("attachment; filename=\"takeover-{ROUND}.json\"")
+    );
+    assert_eq!(bundle.json()["form"], "understudy proof bundle 1");
+    let report = served.get(&format!("{path}/proof")).await.json();
+    assert_eq!(
+        (&report["verdict"], &report["checks"][0]["result"]),
+        (&"holds-in-part".into(), &"unproven".into())
+    );
+    for part in ["bundle", "proof"] {
+        let unknown = served.get(&format!("/api/v1/takeovers/nobody-1/{part}")).await;
+        assert_eq!(unknown.problem(), (404, "not-found".to_owned()));
+    }
+}

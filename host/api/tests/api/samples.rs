@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use understudy_api::wire::{
-    AddressMode, AddressView, Cause, HostView, JournalLine, Role, ServiceView, Surroundings, Takeover, TakeoverState,
-    TakeoverView,
+    AddressMode, AddressView, Cause, HostView, JournalLine, ProofAssembly, ProofBundle, ProofCheck, ProofReport,
+    ProofResult, ProofVerdict, Role, ServiceView, Surroundings, Takeover, TakeoverState, TakeoverView,
 };
 use understudy_protocol::{self as protocol, HostName, ServiceName, Term};
 
@@ -126,5 +126,37 @@ pub(crate) fn line(seq: u64) -> JournalLine {
         to: Role::Asking,
         term: Term(5).into(),
         round: Some(ROUND.to_owned()),
+    }
+}
+
+pub(crate) fn proof_bundle() -> ProofBundle {
+    ProofBundle {
+        form: "understudy proof bundle 1".to_owned(),
+        takeover: ROUND.to_owned(),
+        service: "redis".to_owned(),
+        assembled: ProofAssembly {
+            by: "alpha".to_owned(),
+            at_ms: 5,
+            certificate: String::new(),
+        },
+        authority: String::new(),
+        halves: Vec::new(),
+        absent: Vec::new(),
+        signature: String::new(),
+    }
+}
+
+pub(crate) fn proof_report() -> ProofReport {
+    ProofReport {
+        takeover: ROUND.to_owned(),
+        service: "redis".to_owned(),
+        verdict: ProofVerdict::HoldsInPart,
+        summary: "one host's word only".to_owned(),
+        checks: vec![ProofCheck {
+            check: "hosts".to_owned(),
+            result: ProofResult::Unproven,
+            found: "beta is not connected".to_owned(),
+        }],
+        outage: None,
     }
 }

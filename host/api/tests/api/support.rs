@@ -18,7 +18,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
-use understudy_api::wire::{Compilation, FaultRecord, HostView, JournalLine, Page, RequestLine, Takeover};
+use understudy_api::wire::{
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+};
 use understudy_api::{
     ApiConfig, Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
     router, serve,
@@ -184,6 +186,16 @@ impl Host for Memory {
             .iter()
             .find(|takeover| takeover.id == id)
             .cloned())
+    }
+
+    async fn proof_bundle(&self, id: &str) -> Result<Option<ProofBundle>, HostError> {
+        self.store()?;
+        Ok((id == ROUND).then(proof_bundle))
+    }
+
+    async fn proof(&self, id: &str) -> Result<Option<ProofReport>, HostError> {
+        self.store()?;
+        Ok((id == ROUND).then(proof_report))
     }
 
     async fn compilations(&self, _: PageFilter) -> Result<Page<Compilation>, HostError> {

@@ -119,6 +119,31 @@ pub(super) enum Command {
         #[command(flatten)]
         daemon: Daemon,
     },
+    /// The proof of a takeover: what each host recorded, signed by each, as one JSON document
+    #[command(after_help = BUNDLE)]
+    Bundle {
+        /// The takeover (its round, as `status` and `history` show it); default: the last one
+        takeover: Option<String>,
+        /// The last takeover of this service
+        #[arg(long, conflicts_with = "takeover")]
+        service: Option<ServiceName>,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Check a takeover's proof, without any daemon
+    #[command(after_help = VERIFY)]
+    Verify {
+        /// The bundle; `-` reads it from the terminal
+        file: PathBuf,
+        /// The cluster's authority; default: that of the identity's directory
+        #[arg(long, value_name = "CA.PEM")]
+        ca: Option<PathBuf>,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        identity: Directory,
+    },
     /// The journal: every step, with its reason
     #[command(after_help = HISTORY)]
     History {

@@ -76,6 +76,22 @@ Examples:
   understudy requests 9f3a01c4-12 --state cut
   understudy requests --json | jq '.items | length'";
 
+pub(super) const BUNDLE: &str = "\
+Examples:
+  understudy bundle > takeover.json                  of the last takeover
+  understudy bundle 9f3a01c4-12 > takeover.json
+  understudy bundle --service redis | understudy verify -
+
+The other hosts are asked for their halves. One that can't be reached is named as absent.";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  understudy verify takeover.json --ca ca.pem
+  understudy verify takeover.json --json | jq '.checks[] | select(.result != \"holds\")'
+
+Exit codes: 0 everything was checked and holds; 1 something does not hold, or it is no bundle; 3 what could be checked
+holds, and something could not be checked: one host's half is missing, for example, or nobody vouches for the authority.";
+
 pub(super) const HISTORY: &str = "\
 Examples:
   understudy history

@@ -12,6 +12,7 @@ mod history;
 mod local;
 mod orders;
 mod out;
+mod proof;
 mod requests;
 mod status;
 mod table;
@@ -89,6 +90,17 @@ fn dispatch(command: Command) -> Outcome {
             };
             asked(requests::requests(&daemon, wanted))
         }
+        Command::Bundle {
+            takeover,
+            service,
+            daemon,
+        } => asked(proof::bundle(&daemon, takeover, service)),
+        Command::Verify {
+            file,
+            ca,
+            json,
+            identity,
+        } => proof::verify(&file, ca.as_deref(), &identity, json),
         Command::History {
             service,
             round,

@@ -30,7 +30,7 @@ use understudy_protocol::{
 use understudy_store::{JournalFilter, Order, StoreError};
 
 pub(crate) use clock::{Clock, wall_ms};
-pub(crate) use evidence::parse_forced_id;
+pub(crate) use evidence::{forced_id, parse_forced_id};
 pub(crate) use input::Input;
 pub(crate) use publish::{Publisher, ServiceInfo};
 

@@ -64,7 +64,7 @@ impl Prover {
             keys::digest(&self.identity.certificate),
         );
         let stater = Stater {
-            host: self.identity.host.as_str(),
+            host: &self.identity.host,
             authority: &authority,
             certificate: &certificate,
         };

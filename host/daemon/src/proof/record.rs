@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use understudy_protocol::{RoleName, RoundId, ServiceName, Term};
+use understudy_protocol::{HostName, RoundId, ServiceName};
 use understudy_store::{
     AddressLine, CompilationSummary, Direction, JournalFilter, JournalLine, MessageLine, Order, RequestFilter, Store,
     StoreError,
@@ -15,12 +15,12 @@ use understudy_store::{
 use super::statement::{AddressMoment, ClockReading, Compiled, Disposed, Happened, Request, Said, Step};
 use super::{FORM, statement};
 use crate::driver::{parse_forced_id, wall_ms};
-use crate::peers;
 use crate::shown::millis;
+use crate::{peers, shown, takeovers};
 
 /// Who states it.
 pub(super) struct Stater<'a> {
-    pub(super) host: &'a str,
+    pub(super) host: &'a HostName,
     /// SHA-256 of the authority's and of the host's certificate.
     pub(super) authority: &'a str,
     pub(super) certificate: &'a str,
@@ -33,7 +33,7 @@ pub(super) async fn statement(
     id: &str,
 ) -> Result<Option<statement::Statement>, StoreError> {
     let messages = store.messages(id, MESSAGES).await?;
-    let lines = lines(store, id, &messages).await?;
+    let lines = lines(store, stater.host, id, &messages).await?;
     let service = lines.first().map(|line| &line.service);
     let Some(service) = service.or_else(|| messages.first().map(|message| &message.service)) else {
         return Ok(None);
@@ -46,7 +46,7 @@ pub(super) async fn statement(
     };
     Ok(Some(statement::Statement {
         form: FORM.to_owned(),
-        host: stater.host.to_owned(),
+        host: stater.host.to_string(),
         service: service.to_string(),
         takeover: id.to_owned(),
         understudy: env!("CARGO_PKG_VERSION").to_owned(),
@@ -61,7 +61,12 @@ pub(super) async fn statement(
 }
 
 /// The journal's lines of a takeover, oldest first.
-async fn lines(store: &Store, id: &str, messages: &[MessageLine]) -> Result<Vec<JournalLine>, StoreError> {
+async fn lines(
+    store: &Store,
+    me: &HostName,
+    id: &str,
+    messages: &[MessageLine],
+) -> Result<Vec<JournalLine>, StoreError> {
     if let Ok(round) = id.parse::<RoundId>() {
         let of_round = JournalFilter {
             round: Some(round),
@@ -80,23 +85,10 @@ async fn lines(store: &Store, id: &str, messages: &[MessageLine]) -> Result<Vec<
     let mut all = store.journal(&of_service, LINES).await?;
     all.reverse();
     let heard: BTreeSet<i64> = messages.iter().filter(|m| m.has_line).map(|m| m.line).collect();
-    let (from, until) = forced_span(&all, term).unwrap_or((i64::MAX, i64::MIN));
-    all.retain(|line| (from..=until).contains(&line.seq) || heard.contains(&line.seq));
+    let shown: Vec<_> = all.iter().map(|line| shown::journal_line(me, line)).collect();
+    let (from, until) = takeovers::forced_span(&shown, &term.into()).unwrap_or((u64::MAX, 0));
+    all.retain(|line| (from..=until).contains(&millis(line.seq)) || heard.contains(&line.seq));
     Ok(all)
-}
-
-/// From the beginning of the attempt that won this term until its host serves.
-fn forced_span(lines: &[JournalLine], term: Term) -> Option<(i64, i64)> {
-    let begins = |line: &JournalLine| line.step == "force-begun";
-    let won = lines.iter().position(|line| {
-        line.term == term && line.to == RoleName::Activating && (line.from == RoleName::Forcing || begins(line))
-    })?;
-    let begun = lines[..=won].iter().rposition(begins)?;
-    let serves = lines[won..]
-        .iter()
-        .position(|line| line.to == RoleName::Active || line.term != term)
-        .map_or(lines.len() - 1, |after| won + after);
-    Some((lines[begun].seq, lines[serves].seq))
 }
 
 fn in_order(lines: &[JournalLine], messages: &[MessageLine]) -> Vec<Happened> {
