@@ -6,7 +6,7 @@
 CREATE TABLE messages (
     id                   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     service              TEXT    NOT NULL,
-    takeover             TEXT    NOT NULL,   -- the round, or forced-<term>
+    takeover             TEXT    NOT NULL,   -- the round, or forced-<service>-<term>
     line                 INTEGER NOT NULL,   -- the turn's journal line; of a turn that wrote none, the newest before it
     has_line             INTEGER NOT NULL CHECK (has_line IN (0, 1)),
     direction            TEXT    NOT NULL,   -- received, sent

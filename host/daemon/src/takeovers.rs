@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_forced_takeover_is_one_too() {
-        let term = understudy_protocol::Term::forced_above(understudy_protocol::Term(2), 1);
+        let term = understudy_protocol::Term::forced_above(understudy_protocol::Term(2), 1, 1_795_450_127);
         let of = |step: &str, from, to, at_ms, term: understudy_protocol::Term| JournalLine {
             term: term.into(),
             round: None,
@@ -245,7 +245,7 @@ mod tests {
         ];
         let forced = forced(&lines);
         assert_eq!(forced.len(), 1);
-        assert_eq!(forced[0].id, format!("forced-web-{term}"));
+        assert_eq!(forced[0].id, format!("forced-web-{}", term.0));
         assert_eq!((forced[0].state, forced[0].steps.len()), (TakeoverState::Done, 4));
         assert_eq!((forced[0].started_at_ms, forced[0].ended_at_ms), (20, Some(31)));
     }

@@ -30,7 +30,7 @@ pub struct ClockOffset {
 /// A message to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// The takeover: a round as text, or `forced-` and the term.
+    /// The takeover: a round as text, or `forced-`, the service and the term.
     pub takeover: String,
     /// Which way.
     pub direction: Direction,

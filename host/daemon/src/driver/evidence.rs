@@ -43,13 +43,13 @@ pub(super) fn of_turn(
 
 /// The id of a forced takeover, which has no round.
 pub(crate) fn forced_id(service: &ServiceName, term: Term) -> String {
-    format!("forced-{service}-{term}")
+    format!("forced-{service}-{}", term.0)
 }
 
 /// The service and the term of a forced takeover's id.
 pub(crate) fn parse_forced_id(id: &str) -> Option<(ServiceName, Term)> {
     let (service, term) = id.strip_prefix("forced-")?.rsplit_once('-')?;
-    let term: Term = term.parse().ok()?;
+    let term = Term(term.parse().ok()?);
     Some((ServiceName::new(service).ok()?, term)).filter(|_| term.is_forced())
 }
 
@@ -85,10 +85,15 @@ mod tests {
     #[test]
     fn a_forced_takeovers_id_is_read_as_it_is_written() {
         let service = ServiceName::new("redis-main").unwrap();
-        let term = Term::forced_above(Term(3), 1);
+        let term = Term::forced_above(Term(3), 1, 1_795_450_127);
         let id = forced_id(&service, term);
         assert_eq!(parse_forced_id(&id), Some((service, term)));
-        for bad in ["forced-redis", "forced-redis-3", "redis-65.0", "forced-Redis-65.0"] {
+        for bad in [
+            "forced-redis",
+            "forced-redis-3",
+            "redis-3765327128788992",
+            "forced-redis-1.0",
+        ] {
             assert_eq!(parse_forced_id(bad), None, "{bad}");
         }
     }
