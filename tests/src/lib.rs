@@ -3,6 +3,7 @@
 //! - `load` asks the services without pause and remembers each request: it is the witness of what clients saw.
 //! - `servers` writes configurations for real servers in a temporary folder, starts and stops them.
 //! - `cluster` runs `understudy` daemons, talks REST to them and waits for named conditions.
+//! - `lan` puts the hosts into network namespaces of their own, with a link that can be cut.
 //! - `bench` measures what a check costs.
 //! - `story` is the demo: one takeover and one giveback, told as they happen.
 //!
@@ -12,6 +13,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod lan;
 pub mod load;
 pub mod servers;
 pub mod story;

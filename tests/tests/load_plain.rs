@@ -1,6 +1,7 @@
 //! The load itself, on plain servers without any host beside them: the witness must be right before it is believed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ fn guarded_folder() -> (tempfile::TempDir, Guard) {
 }
 
 fn redis_in(folder: &Path, port: u16) -> RedisServer {
-    RedisServer::configure(folder, &folder.join("redis"), port).unwrap()
+    RedisServer::configure(folder, &folder.join("redis"), (Ipv4Addr::LOCALHOST, port)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +29,7 @@ async fn healthy_servers_answer_everything() {
     let web = Nginx::configure(
         &folder.path().join("web"),
         &folder.path().join("data"),
-        web_port,
+        (Ipv4Addr::LOCALHOST, web_port),
         "alpha",
     )
     .unwrap();
@@ -87,7 +88,7 @@ async fn a_killed_server_is_seen_as_what_it_is() {
     let web = Nginx::configure(
         &folder.path().join("web"),
         &folder.path().join("data"),
-        web_port,
+        (Ipv4Addr::LOCALHOST, web_port),
         "alpha",
     )
     .unwrap();
@@ -146,7 +147,7 @@ async fn a_kept_connection_that_nginx_closes_is_retried_once_and_counted() {
     let web = Nginx::configure(
         &folder.path().join("web"),
         &folder.path().join("data"),
-        web_port,
+        (Ipv4Addr::LOCALHOST, web_port),
         "alpha",
     )
     .unwrap();
@@ -189,7 +190,7 @@ async fn a_full_disk_makes_the_snapshot_fail() {
     let disk = DataDisk::make(&folder.path().join("disk"), 16).unwrap();
     assert!(disk.can_fill(), "this test mounts a small file system: run it as root");
     let [port] = free_ports().unwrap();
-    let redis = RedisServer::configure(folder.path(), &disk.path().join("redis"), port).unwrap();
+    let redis = RedisServer::configure(folder.path(), &disk.path().join("redis"), (Ipv4Addr::LOCALHOST, port)).unwrap();
     redis.start().unwrap();
     let mut client = RedisClient::connect(redis.address()).await.unwrap();
     let value = vec![b'x'; 1 << 20];

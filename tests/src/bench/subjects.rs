@@ -1,7 +1,7 @@
 //! The ways to ask a Redis whether it is well, and what each needs.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -132,7 +132,7 @@ impl Bench {
 
         let data = folder.path().join("data");
         let [port] = free_ports()?;
-        let server = RedisServer::configure(&folder.path().join("redis"), &data, port)?;
+        let server = RedisServer::configure(&folder.path().join("redis"), &data, (Ipv4Addr::LOCALHOST, port))?;
         let pid = server.start()?.pid;
         let address = server.address();
         Ok(Bench {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Built, Cluster, Journals, Wishes, ports_for_tests};
+use super::{Built, Cluster, Journals, Ports, Wishes, ports_for_tests};
 use crate::servers::{Guard, is_root};
 
 /// No step of a takeover takes longer than this on a busy machine with two cores.
@@ -38,8 +38,18 @@ impl Bed {
         let alone = Arc::clone(&ONE_AT_A_TIME).lock_owned().await;
         let built = Built::for_tests()?;
         let folder = tempfile::tempdir().context("making the test's folder")?;
+        let ports = match &wishes.lan {
+            Some(lan) => {
+                lan.note_in(folder.path())?;
+                Ports::on_a_lan()
+            }
+            None => ports_for_tests()?,
+        };
         let guard = Guard::start(&built.guard(), folder.path())?;
-        let mut cluster = Cluster::prepare(folder.path(), &built, ports_for_tests()?, wishes)?;
+        let mut cluster = Cluster::prepare(folder.path(), &built, ports, wishes)?;
+        for host in cluster.hosts() {
+            built.share_compiled(&host.site)?;
+        }
         cluster.start_daemons().await?;
         let journals = Journals::follow(&cluster);
         Ok(Bed {

@@ -4,15 +4,20 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::knobs::{self, Policies};
 use super::{Built, HOSTS, SERVICES, Site};
+use crate::lan::{self, Lan};
 use crate::servers::{QUICK_FILE, STATUS_PATH};
 
 /// The ports of two hosts.
 #[derive(Debug, Clone)]
 pub struct Ports {
+    /// Where clients find the services, in the order of [`SERVICES`].
+    pub clients: [Ipv4Addr; 2],
     /// Where clients find the Redis service, on whichever host.
     pub redis: u16,
     /// Where clients find the web service.
@@ -24,6 +29,8 @@ pub struct Ports {
 /// One host's own ports.
 #[derive(Debug, Clone, Copy)]
 pub struct HostPorts {
+    /// Where the host is.
+    pub ip: Ipv4Addr,
     /// Its Redis server.
     pub redis: u16,
     /// Its web server.
@@ -37,11 +44,28 @@ pub struct HostPorts {
 impl Ports {
     /// Where clients find a service.
     pub fn service(&self, service: &str) -> SocketAddr {
-        (
-            Ipv4Addr::LOCALHOST,
-            if service == SERVICES[0] { self.redis } else { self.web },
-        )
-            .into()
+        if service == SERVICES[0] {
+            (self.clients[0], self.redis).into()
+        } else {
+            (self.clients[1], self.web).into()
+        }
+    }
+
+    /// Every host with all ports for itself, on a link of its own.
+    pub fn on_a_lan() -> Ports {
+        let host = |ip| HostPorts {
+            ip,
+            redis: LAN_REDIS,
+            web: LAN_WEB,
+            api: LAN_API,
+            peer: LAN_PEER,
+        };
+        Ports {
+            clients: lan::VIPS,
+            redis: LAN_REDIS,
+            web: LAN_WEB,
+            hosts: lan::OWN.map(host),
+        }
     }
 }
 
@@ -58,6 +82,10 @@ pub struct Wishes {
     pub hold: &'static str,
     /// How long a drain may take.
     pub drain: &'static str,
+    /// The hosts' own link, where addresses move; none: both hosts on loopback, with a proxy before each server.
+    pub lan: Option<Arc<Lan>>,
+    /// Makes every answer of the web servers and of its commands a matter of files, and all timers short.
+    pub knobs: Option<Policies>,
 }
 
 /// When services go home.
@@ -68,6 +96,12 @@ pub enum Giveback {
     /// By themselves, after so many seconds.
     AutoAfter(u32),
 }
+
+/// The ports on a host of its own.
+const LAN_REDIS: u16 = 6379;
+const LAN_WEB: u16 = 80;
+const LAN_API: u16 = 7420;
+const LAN_PEER: u16 = 7421;
 
 /// Less than this left, and the disk is full for the servers.
 const MIN_DISK_FREE: u64 = 4_000_000;
@@ -81,6 +115,8 @@ impl Wishes {
             disk_mebibytes: 64,
             hold: "1s",
             drain: "20s",
+            lan: None,
+            knobs: None,
         }
     }
 }
@@ -98,7 +134,7 @@ fn host(site: &Site, other: &Site, built: &Built) -> String {
     format!(
         "# {name}: one of two hosts on this machine.\n\
          [host]\nname = \"{name}\"\nstate_dir = {state}\nplugin_dir = {plugins}\ndata_disks = [{disk}]\n\n\
-         [api]\nlisten = \"{api}\"\n\n\
+         [api]\nlisten = \"{api}\"\n{token}\n\
          [cluster]\nlisten = \"{peer}\"\nidentity = {identity}\n\n\
          [[cluster.peer]]\nname = \"{other}\"\naddress = \"{other_peer}\"\n",
         name = site.name,
@@ -106,6 +142,10 @@ fn host(site: &Site, other: &Site, built: &Built) -> String {
         plugins = quoted(&built.plugins),
         disk = quoted(site.disk.path()),
         api = site.api(),
+        token = site
+            .token_file()
+            .map(|file| format!("token_file = {}\n", quoted(&file)))
+            .unwrap_or_default(),
         peer = site.peer(),
         identity = quoted(&site.identity()),
         other = other.name,
@@ -117,24 +157,26 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
     let mut text = format!(
         "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n\
          candidates = [\"{}\", \"{}\"]\n\n\
-         [service.address]\nmode = \"proxy\"\nlisten = [\"{}\"]\nserver = \"{}\"\n{carry_idle}\n",
+         {own_ports}\n[service.address]\n{address}\n",
         HOSTS[0],
         HOSTS[1],
-        ports.service(service),
-        site.server(service),
-        // Right for HTTP, where every request stands for itself; a connection to Redis has a memory.
-        carry_idle = if service == SERVICES[0] {
-            ""
-        } else {
-            "carry_idle = true\n"
+        own_ports = own_ports(service, site, wishes),
+        address = address(service, site, ports, wishes),
+        server_type = match service {
+            "redis" => "redis",
+            _ if wishes.knobs.is_some() => "http",
+            _ => "nginx",
         },
-        server_type = if service == SERVICES[0] { "redis" } else { "nginx" },
     );
-    text.push_str(&if service == SERVICES[0] {
-        redis(site, other)
-    } else {
-        nginx(site)
+    text.push_str(&match &wishes.knobs {
+        _ if service == SERVICES[0] => redis(site, other),
+        Some(_) => knobs::plugin(site),
+        None => nginx(site),
     });
+    if let Some(policies) = wishes.knobs.as_ref() {
+        text.push_str(&knobs::settings(policies, service, site));
+        return text;
+    }
     let (giveback, delay) = match wishes.giveback {
         Giveback::Manual => ("manual", 0),
         Giveback::AutoAfter(seconds) => ("auto", seconds),
@@ -152,6 +194,36 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
         reboot = argv(&reboot(service, site, other)),
     );
     text
+}
+
+/// What moves an address must know the server's ports; a proxy knows them.
+fn own_ports(service: &str, site: &Site, wishes: &Wishes) -> String {
+    match wishes.lan {
+        Some(_) => format!("ports = [{}]\n", site.server(service).port()),
+        None => String::new(),
+    }
+}
+
+fn address(service: &str, site: &Site, ports: &Ports, wishes: &Wishes) -> String {
+    let clients = ports.service(service);
+    match wishes.lan {
+        Some(_) => format!(
+            "mode = \"vip\"\naddresses = [\"{}/{}\"]\ninterface = \"{}\"\n",
+            clients.ip(),
+            lan::PREFIX,
+            lan::INTERFACE
+        ),
+        None => format!(
+            "mode = \"proxy\"\nlisten = [\"{clients}\"]\nserver = \"{}\"\n{carry_idle}",
+            site.server(service),
+            // Right for HTTP, where every request stands for itself; a connection to Redis has a memory.
+            carry_idle = if service == SERVICES[0] {
+                ""
+            } else {
+                "carry_idle = true\n"
+            },
+        ),
+    }
 }
 
 fn redis(site: &Site, other: &Site) -> String {
@@ -214,7 +286,7 @@ fn nginx(site: &Site) -> String {
 }
 
 /// Whether the process that the pid file names runs. A dead one that nobody has waited for has no command line.
-fn status(pid_file: &Path, title: &str) -> Vec<String> {
+pub(super) fn status(pid_file: &Path, title: &str) -> Vec<String> {
     let script = format!(
         "grep -q '{title}' \"/proc/$(cat '{}')/cmdline\" 2>/dev/null",
         pid_file.display()
@@ -245,7 +317,7 @@ fn reboot(service: &str, site: &Site, other: &Site) -> Vec<String> {
     }
 }
 
-fn argv(words: &[String]) -> String {
+pub(super) fn argv(words: &[String]) -> String {
     toml::Value::from(words.to_vec()).to_string()
 }
 

@@ -18,7 +18,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// A host's daemon.
 #[derive(Debug)]
 pub struct Daemon {
+    enter: Vec<String>,
     program: PathBuf,
+    environment: Vec<(String, String)>,
     config: PathBuf,
     log: PathBuf,
     process: Option<Child>,
@@ -27,10 +29,29 @@ pub struct Daemon {
 impl Daemon {
     pub(crate) fn new(program: &Path, site: &Site) -> Daemon {
         Daemon {
+            enter: site.enter(),
             program: program.to_owned(),
+            environment: Vec::new(),
             config: site.config_file(),
             log: site.folder.join("daemon.log"),
             process: None,
+        }
+    }
+
+    /// Sets a variable of its environment, from its next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Whether it runs; one that ended by itself is not waited for any more.
+    pub fn runs(&mut self) -> bool {
+        match self.process.as_mut().map(Child::try_wait) {
+            Some(Ok(None)) => true,
+            Some(_) => {
+                self.process = None;
+                false
+            }
+            None => false,
         }
     }
 
@@ -54,14 +75,17 @@ impl Daemon {
             .append(true)
             .open(&self.log)
             .context("opening the daemon's log")?;
-        let mut command = Command::new(&self.program);
+        // `ip netns exec` becomes the program that it starts: the process id is the daemon's.
+        let mut words = self.enter.iter().map(Path::new).chain([&*self.program]);
+        let mut command = Command::new(words.next().context("no program")?);
         command
+            .args(words)
             .arg("run")
             .arg("--config")
             .arg(&self.config)
             .stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
-        command.env("NO_COLOR", "1");
+        command.env("NO_COLOR", "1").envs(self.environment.iter().cloned());
         self.process = Some(
             command
                 .spawn()

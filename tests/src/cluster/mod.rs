@@ -8,11 +8,15 @@ mod config;
 mod daemon;
 mod events;
 mod journals;
+mod knobs;
 mod rest;
 mod said;
 mod site;
 mod wait;
 
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +29,7 @@ pub use config::{Giveback, HostPorts, Ports, Wishes};
 pub use daemon::Daemon;
 pub use events::Said;
 pub use journals::Journals;
+pub use knobs::{Knob, Policies};
 pub use rest::{Problem, Rest};
 pub use said::{
     Compilation, Disposition, Fault, HostView, JournalLine, Refusal, RequestLine, ServiceView, StayDown, Takeover, Term,
@@ -95,10 +100,20 @@ impl Built {
             (built.guard(), "cargo build --workspace --bins"),
             (built.plugins.join("redis.wasm"), "plugins/build"),
             (built.plugins.join("nginx.wasm"), "plugins/build"),
+            (built.plugins.join("http.wasm"), "plugins/build"),
         ] {
             anyhow::ensure!(needed.exists(), "{} is not there: run `{how}` first", needed.display());
         }
         Ok(built)
+    }
+
+    /// Lets a host use what other tests have compiled of the plugins: compiling one takes seconds.
+    pub(crate) fn share_compiled(&self, site: &Site) -> Result<()> {
+        let shared = self.programs.join("test-plugins-compiled");
+        // Machine code: the daemon wants it to be its own user's alone.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&shared)?;
+        fs::create_dir_all(site.state())?;
+        symlink(&shared, site.state().join("compiled")).context("sharing the compiled plugins")
     }
 
     /// The daemon's program.
@@ -114,7 +129,7 @@ impl Built {
 
 impl Host {
     /// Waits until its daemon is ready; a daemon that ends instead is not waited for.
-    async fn answers(&mut self) -> Result<()> {
+    pub async fn answers(&mut self) -> Result<()> {
         let end = Instant::now() + START_PATIENCE;
         while !self.rest.is_ready().await.unwrap_or(false) {
             self.daemon
@@ -144,12 +159,19 @@ impl Cluster {
         identities(built, &alpha, &beta)?;
         let host = |site: Site| {
             let daemon = Daemon::new(&built.daemon(), &site);
-            let rest = Rest::at(site.api());
-            Host { site, daemon, rest }
+            let token = site
+                .token_file()
+                .map(|file| (file, format!("token-of-{}", folder.display())));
+            if let Some((file, token)) = &token {
+                fs::write(file, token).context("writing the API's token")?;
+                fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
+            }
+            let rest = Rest::at(site.api()).with_token(token.map(|(_, token)| token));
+            Ok::<_, anyhow::Error>(Host { site, daemon, rest })
         };
         Ok(Cluster {
-            alpha: host(alpha),
-            beta: host(beta),
+            alpha: host(alpha)?,
+            beta: host(beta)?,
             ports,
         })
     }
@@ -164,6 +186,15 @@ impl Cluster {
         if name == HOSTS[0] { &self.alpha } else { &self.beta }
     }
 
+    /// The host of this name, to be hurt.
+    pub fn host_mut(&mut self, name: &str) -> &mut Host {
+        if name == HOSTS[0] {
+            &mut self.alpha
+        } else {
+            &mut self.beta
+        }
+    }
+
     /// Both hosts, home first.
     pub fn hosts(&self) -> [&Host; 2] {
         [&self.alpha, &self.beta]
@@ -176,6 +207,11 @@ impl Cluster {
         for host in [&mut self.alpha, &mut self.beta] {
             host.answers().await?;
         }
+        self.wait_heard().await
+    }
+
+    /// Waits until each host has heard the other.
+    pub async fn wait_heard(&self) -> Result<()> {
         for host in self.hosts() {
             let heard = async || Ok(host.rest.own_view().await?.services.iter().all(ServiceView::heard_all));
             wait_for(
@@ -259,8 +295,15 @@ fn identities(built: &Built, alpha: &Site, beta: &Site) -> Result<()> {
 /// Ports that nobody uses at the moment, for tests.
 pub fn ports_for_tests() -> Result<Ports> {
     let [redis, web, a, b, c, d, e, f, g, h] = free_ports()?;
-    let [alpha, beta] = [[a, b, c, d], [e, f, g, h]].map(|[redis, web, api, peer]| HostPorts { redis, web, api, peer });
+    let [alpha, beta] = [[a, b, c, d], [e, f, g, h]].map(|[redis, web, api, peer]| HostPorts {
+        ip: Ipv4Addr::LOCALHOST,
+        redis,
+        web,
+        api,
+        peer,
+    });
     Ok(Ports {
+        clients: [Ipv4Addr::LOCALHOST; 2],
         redis,
         web,
         hosts: [alpha, beta],

@@ -26,6 +26,7 @@ const PAGE: u32 = 1000;
 pub struct Rest {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+    token: Option<String>,
 }
 
 /// An error answer.
@@ -53,7 +54,14 @@ impl Rest {
         Rest {
             address,
             client: Client::builder(TokioExecutor::new()).build_http(),
+            token: None,
         }
+    }
+
+    /// The same, with the token that it asks for.
+    pub fn with_token(mut self, token: Option<String>) -> Rest {
+        self.token = token;
+        self
     }
 
     /// Where it listens.
@@ -187,8 +195,12 @@ impl Rest {
             .method(method)
             .uri(format!("http://{}{path}", self.address))
             .header("content-type", "application/json")
-            .header("accept", "application/json, text/event-stream")
-            .body(Full::new(body))?;
+            .header("accept", "application/json, text/event-stream");
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        let request = request.body(Full::new(body))?;
         let answer = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
         let answer = answer.with_context(|| format!("{}{path} does not answer", self.address))?;
         answer.with_context(|| format!("asking {}{path}", self.address))

@@ -1,13 +1,19 @@
 //! One host's folder: its disk, its servers, its identity, its state.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 use super::config::{HostPorts, Ports, Wishes};
 use super::{HOSTS, SERVICES};
-use crate::servers::{DataDisk, Nginx, Owned, RedisServer};
+use crate::lan::Lan;
+use crate::servers::{DataDisk, Nginx, Owned, RedisServer, run_to_end, wait_until};
+
+/// A server that was started by hand runs within this time.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One host's files and servers.
 #[derive(Debug)]
@@ -24,6 +30,7 @@ pub struct Site {
     pub web: Nginx,
     /// Its own ports.
     pub ports: HostPorts,
+    lan: Option<Arc<Lan>>,
 }
 
 impl Site {
@@ -33,8 +40,8 @@ impl Site {
         let own = ports.hosts[place];
         let folder = folder.join(name);
         let disk = DataDisk::make(&folder.join("disk"), wishes.disk_mebibytes)?;
-        let redis = RedisServer::configure(&folder.join("redis"), &disk.path().join("redis"), own.redis)?;
-        let web = Nginx::configure(&folder.join("web"), &disk.path().join("web"), own.web, name)?;
+        let redis = RedisServer::configure(&folder.join("redis"), &disk.path().join("redis"), (own.ip, own.redis))?;
+        let web = Nginx::configure(&folder.join("web"), &disk.path().join("web"), (own.ip, own.web), name)?;
         Ok(Site {
             name,
             folder,
@@ -42,6 +49,7 @@ impl Site {
             redis,
             web,
             ports: own,
+            lan: wishes.lan.clone(),
         })
     }
 
@@ -62,12 +70,22 @@ impl Site {
 
     /// Where REST and the page are.
     pub fn api(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports.api).into()
+        (self.ports.ip, self.ports.api).into()
     }
 
     /// Where the other host finds it.
     pub fn peer(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports.peer).into()
+        (self.ports.ip, self.ports.peer).into()
+    }
+
+    /// Where the token lies, if the API needs one.
+    pub fn token_file(&self) -> Option<PathBuf> {
+        self.lan.as_ref().map(|_| self.folder.join("token"))
+    }
+
+    /// What a command begins with that is to run on this host.
+    pub fn enter(&self) -> Vec<String> {
+        self.lan.as_ref().map(|lan| lan.enter(self.name)).unwrap_or_default()
     }
 
     /// The local server of a service.
@@ -90,10 +108,17 @@ impl Site {
 
     /// Starts the local server past the daemon, as somebody at the keyboard would.
     pub fn start_by_hand(&self, service: &str) -> Result<Owned> {
-        if service == SERVICES[0] {
-            self.redis.start()
+        let (command, pid_file) = if service == SERVICES[0] {
+            (self.redis.start_command(), self.redis.pid_file())
         } else {
-            self.web.start()
+            (self.web.command(&[]), self.web.pid_file())
+        };
+        let mut argv = self.enter();
+        argv.extend(command);
+        run_to_end(&argv)?;
+        if !wait_until(START_PATIENCE, || self.process(service).is_some()) {
+            bail!("nothing runs by {}", pid_file.display());
         }
+        self.process(service).context("the server ended at once")
     }
 }

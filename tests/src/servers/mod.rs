@@ -3,6 +3,8 @@
 //! Debian's own instances of the same servers are never touched: own ports, own data, own pid files. Every file a server
 //! needs lies in the folder that the caller gives, so that removing the folder removes the server.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 mod disk;
 mod nginx;
 mod ports;
@@ -16,6 +18,15 @@ pub use ports::free_ports;
 pub use process::{Owned, is_root, limit_file_size, run_to_end, wait_until};
 pub use redis::RedisServer;
 pub use sweep::{Guard, guard_until_eof, sweep};
+
+/// Where a server listens whose clients' address may come and go: on loopback there, elsewhere on every address.
+fn listen_on(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_loopback() {
+        address
+    } else {
+        (Ipv4Addr::UNSPECIFIED, address.port()).into()
+    }
+}
 
 /// A file that the web servers serve and the load asks for.
 #[derive(Debug)]

@@ -1,21 +1,21 @@
 //! An nginx of our own, with a quick and a slow file.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::process::{Owned, is_root, run_to_end, wait_until};
-use super::{QUICK_FILE, SLOW_FILE, SLOW_RATE};
+use super::{QUICK_FILE, SLOW_FILE, SLOW_RATE, listen_on};
 
 /// One nginx with everything it needs in two folders: its configuration and content, and what it writes.
 #[derive(Debug, Clone)]
 pub struct Nginx {
     folder: PathBuf,
     data: PathBuf,
-    port: u16,
+    address: SocketAddr,
     host: String,
 }
 
@@ -25,11 +25,14 @@ pub const STATUS_PATH: &str = "/understudy-status";
 impl Nginx {
     /// Writes configuration and content to `folder`; logs and temporary files go to `data`, which may be a disk of its
     /// own. Its answers say `Server-Host: HOST`.
-    pub fn configure(folder: &Path, data: &Path, port: u16, host: &str) -> Result<Nginx> {
+    ///
+    /// It listens on loopback alone where `address` is there, else on every address of its network namespace, as a
+    /// server must whose clients' address comes and goes.
+    pub fn configure(folder: &Path, data: &Path, address: impl Into<SocketAddr>, host: &str) -> Result<Nginx> {
         let server = Nginx {
             folder: folder.to_owned(),
             data: data.to_owned(),
-            port,
+            address: address.into(),
             host: host.to_owned(),
         };
         for needed in [folder.join("content"), data.join("logs"), data.join("temp")] {
@@ -47,9 +50,10 @@ impl Nginx {
         let Nginx {
             folder,
             data,
-            port,
+            address,
             host,
         } = self;
+        let listen = listen_on(*address);
         let (folder, data, slow) = (folder.display(), data.display(), SLOW_FILE.path);
         // Started by root, the workers would become www-data, who can't look into a private folder.
         let user = if is_root() { "user root;\n" } else { "" };
@@ -63,10 +67,15 @@ impl Nginx {
              \x20 scgi_temp_path {data}/temp/scgi;\n\
              \x20 default_type text/plain;\n  keepalive_timeout 60s;\n  keepalive_requests 100000;\n\
              \x20 add_header Server-Host {host};\n\
-             \x20 server {{\n    listen 127.0.0.1:{port};\n    root {folder}/content;\n\
+             \x20 server {{\n    listen {listen};\n    root {folder}/content;\n\
              \x20   location = {slow} {{ limit_rate {SLOW_RATE}k; }}\n\
              \x20   location = {STATUS_PATH} {{ access_log off; stub_status; }}\n  }}\n}}\n"
         )
+    }
+
+    /// The folder of the files that it serves.
+    pub fn content(&self) -> PathBuf {
+        self.folder.join("content")
     }
 
     /// The configuration file.
@@ -81,7 +90,7 @@ impl Nginx {
 
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.address
     }
 
     /// `nginx` with this server's configuration and further arguments, for example `-s quit`.

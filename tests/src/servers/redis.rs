@@ -1,12 +1,13 @@
 //! A Redis server of our own.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::listen_on;
 use super::process::{Owned, run_to_end, wait_until};
 
 /// One Redis server with everything it needs in two folders: configuration and pid file, and what it writes.
@@ -14,17 +15,17 @@ use super::process::{Owned, run_to_end, wait_until};
 pub struct RedisServer {
     folder: PathBuf,
     data: PathBuf,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl RedisServer {
-    /// Writes the configuration of a server that listens on 127.0.0.1:`port` to `folder`; its data and its log go to
+    /// Writes the configuration of a server that listens at `address` to `folder`; its data and its log go to
     /// `data`, which may be a disk of its own.
-    pub fn configure(folder: &Path, data: &Path, port: u16) -> Result<RedisServer> {
+    pub fn configure(folder: &Path, data: &Path, address: impl Into<SocketAddr>) -> Result<RedisServer> {
         let server = RedisServer {
             folder: folder.to_owned(),
             data: data.to_owned(),
-            port,
+            address: address.into(),
         };
         for needed in [folder, data] {
             fs::create_dir_all(needed).with_context(|| format!("making {}", needed.display()))?;
@@ -35,12 +36,14 @@ impl RedisServer {
     }
 
     fn config(&self) -> String {
-        let RedisServer { folder, data, port } = self;
+        let RedisServer { folder, data, address } = self;
+        let (listen, port) = (listen_on(*address), address.port());
+        let (bind, protected) = (listen.ip(), if listen.ip().is_loopback() { "yes" } else { "no" });
         let (folder, data) = (folder.display(), data.display());
         // Snapshots every few seconds under load, so that a full disk is noticed; and no refusal of writes because of a
         // failed snapshot: what a standby has copied is safe without it, and clients shall not be the ones to notice.
         format!(
-            "bind 127.0.0.1\nport {port}\nprotected-mode yes\ndaemonize yes\n\
+            "bind {bind}\nport {port}\nprotected-mode {protected}\ndaemonize yes\n\
              dir {data}\npidfile {folder}/redis.pid\nlogfile {data}/redis.log\ndbfilename dump.rdb\n\
              save 3 1\nappendonly no\nstop-writes-on-bgsave-error no\n\
              repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-diskless-load on-empty-db\n\
@@ -65,7 +68,7 @@ impl RedisServer {
 
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.address
     }
 
     /// The command that starts it in the background.

@@ -27,6 +27,7 @@ pub fn sweep(folder: &Path) -> Result<()> {
     for mounted in mounts_in(folder) {
         run_to_end(&["umount".into(), "--lazy".into(), mounted.display().to_string()])?;
     }
+    crate::lan::sweep(folder);
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(e).with_context(|| format!("removing {}", folder.display()))

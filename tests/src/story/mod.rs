@@ -14,6 +14,7 @@ mod chapters;
 mod checks;
 mod teller;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -40,16 +41,19 @@ pub struct Wanted {
 
 /// Fixed, so that they can be told in the documents: below the ranges that systems give out by themselves.
 const PORTS: Ports = Ports {
+    clients: [Ipv4Addr::LOCALHOST; 2],
     redis: 17001,
     web: 17002,
     hosts: [
         HostPorts {
+            ip: Ipv4Addr::LOCALHOST,
             redis: 17101,
             web: 17102,
             api: 17420,
             peer: 17421,
         },
         HostPorts {
+            ip: Ipv4Addr::LOCALHOST,
             redis: 17201,
             web: 17202,
             api: 17430,
@@ -70,6 +74,8 @@ fn wishes(can_fill_disks: bool) -> Wishes {
         disk_mebibytes: 64,
         hold: "2s",
         drain: "30s",
+        lan: None,
+        knobs: None,
     }
 }
 

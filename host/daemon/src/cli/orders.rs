@@ -19,6 +19,7 @@ pub(super) async fn takeover(
     confirm_stopped: Vec<HostName>,
     waiting: &Waiting,
 ) -> Outcome {
+    let forced = !confirm_stopped.is_empty();
     let request = TakeoverRequest {
         to: to.map(|host| host.to_string()),
         reason,
@@ -28,6 +29,9 @@ pub(super) async fn takeover(
     let client = Client::find(daemon)?;
     let before = newest(&client, service).await?;
     let accepted: Accepted = client.post(&path(service, "takeover"), &request).await?;
+    if waiting.wait && forced {
+        return wait::for_this_host(daemon, &client, service, waiting.timeout).await;
+    }
     if waiting.wait {
         return wait::for_takeover(daemon, &client, service, &accepted, before, waiting.timeout).await;
     }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use understudy_api::wire::{Accepted, ServiceOverview, Takeover, TakeoverState};
+use understudy_api::wire::{Accepted, HostView, Role, ServiceOverview, Takeover, TakeoverState};
 use understudy_protocol::ServiceName;
 
 use super::args::Daemon;
@@ -67,6 +67,39 @@ pub(super) async fn for_active(daemon: &Daemon, client: &Client, service: &Servi
     }
 }
 
+/// Waits until the answering host serves: a forced takeover has no round of its own, and what a silent peer said last
+/// counts for nothing.
+pub(super) async fn for_this_host(
+    daemon: &Daemon,
+    client: &Client,
+    service: &ServiceName,
+    patience: Duration,
+) -> Outcome {
+    let deadline = Instant::now() + patience;
+    let begun = Instant::now() + PUBLISHED;
+    loop {
+        let hosts: Vec<HostView> = client.get("/api/v1/hosts").await?;
+        let own = hosts.into_iter().next();
+        let view = own.and_then(|own| own.services.into_iter().find(|view| view.service == service.as_str()));
+        match view {
+            Some(view) if view.serves && daemon.json => return out::json(&view),
+            Some(view) if view.serves => {
+                let term = view
+                    .held_term
+                    .map_or(String::new(), |term| format!(", with term {}", term.text));
+                return out::line(&format!("{service}: this host serves{term}"));
+            }
+            // Neither asking the others nor starting the server any more.
+            Some(view) if !matches!(view.role, Role::Forcing | Role::Activating) && Instant::now() > begun => {
+                let message =
+                    format!("{service}: the takeover came to nothing: see `understudy history --service {service}`");
+                return Err(Failure::failed(message));
+            }
+            _ => pause(service, deadline).await?,
+        }
+    }
+}
+
 fn conclude(daemon: &Daemon, service: &ServiceName, takeover: &Takeover) -> Outcome {
     if daemon.json {
         out::json(takeover)?;
@@ -112,5 +145,7 @@ async fn pause(service: &ServiceName, deadline: Instant) -> Outcome {
     Ok(())
 }
 
+/// An order that was accepted shows in the view within this time.
+const PUBLISHED: Duration = Duration::from_secs(2);
 /// Often enough that a takeover of a second shows its steps.
 const POLL: Duration = Duration::from_millis(300);
