@@ -18,7 +18,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 help: ## Say what there is
 	@echo "Understudy: every server can have an understudy."
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  ONCE=1 make demo   the same, but end after the story: 0 only if nothing was lost and nothing failed"
 	@echo "  make test ONLY=…   one part of the tests; 'make test ONLY=list' names them"
@@ -60,6 +60,14 @@ bench-probe: ## Measure the CPU time of a probe beside a check script's (ARGS=--
 	@echo "bench-probe: building for speed (the first time takes ten minutes or so)"
 	@cargo build --release -p understudy-tests --bin bench-probe
 	@"$(CARGO_TARGET_DIR)/release/bench-probe" --plugins plugins/dist $(ARGS)
+
+ROUNDS ?= 5
+.PHONY: bench-address
+bench-address: ## As root: what clients notice when an address moves, beside keepalived (ROUNDS=5; docs/benchmarks.md)
+	@tests/need address
+	@$(MAKE) plugins
+	@cargo build --workspace --bins
+	@"$(BIN)/bench-address" --programs "$(BIN)" --plugins plugins/dist --rounds $(ROUNDS) $(ARGS)
 
 .PHONY: fresh
 fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them

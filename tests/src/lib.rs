@@ -5,6 +5,7 @@
 //! - `cluster` runs `understudy` daemons, talks REST to them and waits for named conditions.
 //! - `lan` puts the hosts into network namespaces of their own, with a link that can be cut.
 //! - `bench` measures what a check costs.
+//! - `moves` measures what clients notice when an address moves.
 //! - `story` is the demo: one takeover and one giveback, told as they happen.
 //!
 //! Invariant: nothing here looks into a daemon. What is known of it comes from its REST interface and its log, as an
@@ -15,5 +16,6 @@ pub mod bench;
 pub mod cluster;
 pub mod lan;
 pub mod load;
+pub mod moves;
 pub mod servers;
 pub mod story;

@@ -29,8 +29,11 @@ const EDGES: [(&str, &[&str]); 7] = [
             "understudy-api",
         ],
     ),
-    // The tests see the daemon as an operator does, and the types of what they attack.
-    ("understudy-tests", &["understudy-protocol", "understudy-runtime"]),
+    // The tests see the daemon as an operator does, the types of what they attack, and measure addresses by themselves.
+    (
+        "understudy-tests",
+        &["understudy-protocol", "understudy-runtime", "understudy-address"],
+    ),
 ];
 
 /// Beginning of a dependency's name → the only crates that may name it.

@@ -141,6 +141,25 @@ fn a_first_that_takes_back_keeps_what_it_passed_on_where_it_is() {
 }
 
 #[test]
+fn whoever_got_no_answer_of_a_dead_second_comes_back() {
+    let (lan, a, b) = serving();
+    Kept::open(&lan, VIP4);
+    b.tell(What::Arm("a"));
+    a.tell(What::YieldTo("b"));
+    lan.ip("b", "link set eth0 down");
+    let connecting = [VIP4, VIP6].map(|ip| lan.within("client", move || connect(ip).unwrap().name));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        connecting.iter().all(|client| !client.is_finished()),
+        "the second is dead"
+    );
+    a.tell(What::Take);
+    for client in connecting {
+        assert_eq!(client.join().unwrap(), b'a');
+    }
+}
+
+#[test]
 fn what_a_move_needs_is_named() {
     let (_lan, a, _b) = serving();
     let error = a.ask(What::YieldTo("c")).unwrap_err().to_string();

@@ -110,8 +110,12 @@ impl Expression {
 
     /// Puts the loaded key into the set, or renews it; does not match when the set is full.
     pub(crate) fn remember(set: &str) -> Vec<Self> {
-        let update = Attributes::new().text(1, set).number(3, DYNSET_UPDATE).number(4, WORDS);
-        vec![Self::named("dynset", update)]
+        Self::change_set(set, DYNSET_UPDATE)
+    }
+
+    /// Takes the loaded key out of the set; the rule goes on in any case.
+    pub(crate) fn forget(set: &str) -> Vec<Self> {
+        Self::change_set(set, DYNSET_DELETE)
     }
 
     /// Sends the packet to a neighbour on the interface, past everything else of this host.
@@ -206,6 +210,11 @@ impl Expression {
         Self::named("cmp", data)
     }
 
+    fn change_set(set: &str, operation: u32) -> Vec<Self> {
+        let data = Attributes::new().text(1, set).number(3, operation).number(4, WORDS);
+        vec![Self::named("dynset", data)]
+    }
+
     fn immediate(register: u32, bytes: &[u8]) -> Self {
         Self::named(
             "immediate",
@@ -259,6 +268,7 @@ const ARP_TARGET: u32 = 24;
 /// `NFT_PAYLOAD_L4CSUM_PSEUDOHDR`.
 const TRANSPORT_CHECKSUM_FOLLOWS: u32 = 1;
 const DYNSET_UPDATE: u32 = 1;
+const DYNSET_DELETE: u32 = 2;
 const NFPROTO_IPV4: u32 = 2;
 const NFPROTO_IPV6: u32 = 10;
 const VERDICT_DROP: i32 = 0;

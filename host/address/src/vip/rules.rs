@@ -93,12 +93,16 @@ impl Rules {
         batch
     }
 
-    /// Undoes [`Rules::drain`] for connections to come; those that went to the other host go on there.
+    /// Undoes [`Rules::drain`] for connections to come; those that went to the other host go on there. A client that still
+    /// tries to open one got no answer there, and comes here from now on.
     pub(super) fn drain_no_more(&self) -> Batch {
         let mut batch = Batch::new();
         let place = self.place(Family::Netdev, Step::Drain);
         for family in self.used_families() {
             batch.flush(&place, family.opening);
+            let key = Expression::flow_key(family.ipv6);
+            let tries_again = [Expression::opens(), key, Expression::forget(family.set)];
+            batch.rule(&place, family.opening, &tries_again);
         }
         batch
     }
