@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Cause, CompilationSeal, Fault, HostName, Message, Order, Refusal, RoundId, Term};
+use crate::{Cause, CompilationSeal, Fault, HostName, Message, Order, PauseScope, Refusal, RoundId, Term};
 
 /// One effect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -223,6 +223,15 @@ pub enum Alert {
         /// How often.
         attempts: u32,
     },
+    /// A move is called for, and automatic moves are paused.
+    MovesWithheld {
+        /// What is paused.
+        scope: PauseScope,
+        /// Who paused it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// Somebody serves under a higher term; this host stood down.
     Superseded {
         /// Who.
@@ -247,6 +256,7 @@ impl Alert {
             Alert::ServeFails { .. } => "serve-fails",
             Alert::StandByFails { .. } => "stand-by-fails",
             Alert::GivebacksExhausted { .. } => "givebacks-exhausted",
+            Alert::MovesWithheld { .. } => "moves-withheld",
             Alert::Superseded { .. } => "superseded",
         }
     }
@@ -266,6 +276,14 @@ impl std::fmt::Display for Alert {
             Alert::ServeFails { error } => write!(f, "the server can't be made to serve: {error}"),
             Alert::StandByFails { error } => write!(f, "the server can't come back as a standby: {error}"),
             Alert::GivebacksExhausted { attempts } => write!(f, "the service was given home {attempts} times by itself and did not stay; order it with `understudy giveback SERVICE`"),
+            Alert::MovesWithheld { scope, by, reason } => {
+                let unpause = match scope {
+                    PauseScope::Cluster => "understudy unpause --all",
+                    PauseScope::Host => "understudy unpause --host",
+                    PauseScope::Service | PauseScope::Flapping => "understudy unpause SERVICE",
+                };
+                write!(f, "a takeover is called for and not begun: automatic moves are paused by {by} ({reason}); order it with `understudy takeover SERVICE`, or end the pause with `{unpause}`")
+            }
             Alert::Superseded { host, term } => write!(f, "{host} serves under the higher term {term}; this host stood down"),
         }
     }

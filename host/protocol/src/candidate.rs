@@ -9,11 +9,13 @@
 //! Invariants: an offer is volatile and never stored; a grant counts although the offer was forgotten; `held` is
 //! durable before the server starts, the address is taken or anything is acknowledged.
 
+use std::time::Duration;
+
 use crate::role::{Activation, ActivationStep, Offer, OfferStep, Role};
 use crate::turn::Turn;
 use crate::{
-    Cause, Decline, DownPhase, Finish, Giveback, Grant, HostName, Message, RoundId, Tenure, TimerName, Verdict, Work,
-    holder, sync,
+    Cause, Decline, DownPhase, Finish, Grant, HostName, Message, RoundId, Tenure, TimerName, Work, guard, holder, sync,
+    veto,
 };
 
 /// How often a start is tried before the host parks.
@@ -46,7 +48,7 @@ pub(crate) fn prepare(t: &mut Turn) {
     };
     t.note(format_args!("from {first}"));
     t.abandon_offer();
-    let (remaining, blocker) = (None, None);
+    let (remaining, blocker, extended) = (None, None, Duration::ZERO);
     t.become_role(Role::Preparing(Offer {
         round,
         first,
@@ -54,14 +56,22 @@ pub(crate) fn prepare(t: &mut Turn) {
         step: OfferStep::Warned,
         remaining,
         blocker,
+        extended,
+        accepted_until: None,
     }));
     t.keep_offer();
 }
 
 impl Turn<'_> {
-    fn keep_offer(&mut self) {
-        let bound = self.m.plan.timing.offer;
-        self.start_timer(TimerName::Offer, bound);
+    pub(crate) fn keep_offer(&mut self) {
+        let timing = self.m.plan.timing;
+        let accepted = match &self.m.role {
+            Role::Preparing(offer) => offer.accepted_until,
+            _ => None,
+        };
+        // What was accepted stands until the drain must be over and its last word has had time to arrive.
+        let promised = accepted.map_or(Duration::ZERO, |until| self.now.until(until) + timing.answer);
+        self.start_timer(TimerName::Offer, timing.offer.max(promised));
     }
 
     fn abandon_offer(&mut self) {
@@ -72,53 +82,12 @@ impl Turn<'_> {
     }
 }
 
-/// Why this host can't even begin to assess.
-fn objection(t: &Turn) -> Option<Decline> {
-    let durable = &t.m.durable;
-    if !durable.adopted {
-        return Some(Decline::Fresh);
-    }
-    if !t.m.synced() {
-        return Some(Decline::NotSynced { missing: t.m.unheard() });
-    }
-    if let Some(order) = &durable.stay_down {
-        return Some(Decline::StayingDown {
-            fault: order.fault.clone(),
-        });
-    }
-    if let (
-        Some((
-            _,
-            Message::FaultReported {
-                cause: Cause::Giveback { by },
-                ..
-            },
-        )),
-        Giveback::Auto { attempts, .. },
-    ) = (t.received(), t.m.plan.giveback)
-        && by == "policy"
-        && durable.givebacks >= attempts
-    {
-        return Some(Decline::TooManyAttempts {
-            attempts: durable.givebacks,
-        });
-    }
-    match (t.m.verdict, &t.m.fault) {
-        (Verdict::Failing, Some(fault)) => Some(Decline::ServerFailing {
-            fault: fault.code.clone(),
-            message: fault.message.clone(),
-        }),
-        (Verdict::Failing, None) | (Verdict::Unknown, _) => Some(Decline::ServerUnknown),
-        (Verdict::Healthy | Verdict::Impaired, _) => None,
-    }
-}
-
 pub(crate) fn objects(t: &Turn) -> bool {
-    objection(t).is_some()
+    veto::objection(t).is_some()
 }
 
 pub(crate) fn decline_at_once(t: &mut Turn) {
-    let (Some((from, round)), Some(reason)) = (indicated_round(t), objection(t)) else {
+    let (Some((from, round)), Some(reason)) = (indicated_round(t), veto::objection(t)) else {
         return;
     };
     decline(t, &from, round, reason);
@@ -146,9 +115,12 @@ pub(crate) fn assess(t: &mut Turn) {
     };
     t.note(match cause {
         Cause::Fault(fault) => format!("{first}: {}: {}", fault.code, fault.message),
-        Cause::Requested { by, reason } => format!("{first}: requested by {by}: {reason}"),
-        Cause::Giveback { by } => format!("{first}: giveback by {by}"),
+        Cause::Requested { by, reason, .. } => format!("{first}: requested by {by}: {reason}"),
+        Cause::Giveback { by, .. } => format!("{first}: giveback by {by}"),
     });
+    if let Some(overridden) = veto::overridden(t) {
+        t.note(format_args!("by the operator's word, although: {overridden}"));
+    }
     t.abandon_offer();
     t.become_role(Role::Preparing(Offer {
         round: *round,
@@ -157,6 +129,8 @@ pub(crate) fn assess(t: &mut Turn) {
         step: OfferStep::Assessing,
         remaining: None,
         blocker: None,
+        extended: Duration::ZERO,
+        accepted_until: None,
     }));
     t.work(Work::Assess {
         round: *round,
@@ -185,16 +159,31 @@ pub(crate) fn assessment_is_current(t: &Turn) -> bool {
 }
 
 pub(crate) fn assessed_able(t: &Turn) -> bool {
-    assessment_is_current(t) && matches!(t.finished(), Some((_, Finish::Assessed(None))))
+    assessment_is_current(t)
+        && match t.finished() {
+            Some((_, Finish::Assessed(None))) => true,
+            Some((_, Finish::Assessed(Some(refusal)))) => !refusal.hard && offer(t).is_some_and(overrides),
+            _ => false,
+        }
+}
+
+fn overrides(offer: &Offer) -> bool {
+    offer.cause.as_ref().is_some_and(Cause::overrides_vetoes)
 }
 
 pub(crate) fn command_shutdown(t: &mut Turn) {
     let new_term = t.m.durable.known.max(t.m.durable.promised).next();
     let drain_deadline = t.m.plan.timing.drain;
+    let accepted_until = Some(t.now + drain_deadline);
     let Role::Preparing(offer) = &mut t.m.role else { return };
     offer.step = OfferStep::Offered;
+    offer.accepted_until = accepted_until;
     let (first, round) = (offer.first.clone(), offer.round);
     t.stop_timers(&[TimerName::Assessment]);
+    if let Some((_, Finish::Assessed(Some(refusal)))) = t.finished() {
+        let veto = Decline::Plugin(refusal.clone());
+        t.note(format_args!("by the operator's word, although: {veto}"));
+    }
     t.note(format_args!(
         "{first} may shut down within {drain_deadline:?}; term {new_term} offered"
     ));
@@ -322,13 +311,22 @@ pub(crate) fn grant_is_stale(t: &Turn) -> bool {
 
 pub(crate) fn accept_grant(t: &mut Turn) {
     let Some((from, grant)) = grant(t) else { return };
-    let policy_giveback = matches!(offer(t), Some(Offer { cause: Some(Cause::Giveback { by }), .. }) if by == "policy");
+    let cause = offer(t).and_then(|offer| offer.cause.clone());
     t.round = Some(grant.round);
     t.note(format_args!("term {} from {from}", grant.new_term));
     t.abandon_offer();
     t.m.durable.held = Some(grant.new_term);
     t.m.durable.known = grant.new_term;
-    t.m.durable.givebacks += u32::from(policy_giveback);
+    match &cause {
+        Some(Cause::Giveback { .. }) if cause.as_ref().is_some_and(Cause::is_automatic) => t.m.durable.givebacks += 1,
+        // An operator's own giveback begins a new count, here as at the holder.
+        Some(Cause::Giveback { .. }) => t.m.durable.givebacks = 0,
+        Some(Cause::Fault(_) | Cause::Requested { .. }) | None => {}
+    }
+    // An offer that was forgotten says nothing of its cause: better counted than not.
+    if cause.is_none_or(|cause| cause.is_automatic()) {
+        guard::count_move(t, grant.round);
+    }
     t.m.durable.tenure = Some(Tenure {
         from: Some(from.clone()),
         round: Some(grant.round),
@@ -408,6 +406,7 @@ pub(crate) fn become_active(t: &mut Turn) {
         "serve-fails",
         "orphaned",
         "nobody-takes-over",
+        "moves-withheld",
         "holder-silent",
         "started-by-hand",
         "superseded",
@@ -426,7 +425,7 @@ pub(crate) fn become_active(t: &mut Turn) {
     }
 }
 
-fn unresolved(t: &Turn) -> Option<RoundId> {
+pub(crate) fn unresolved(t: &Turn) -> Option<RoundId> {
     t.m.durable.tenure.as_ref().filter(|tenure| !tenure.resolved)?.round
 }
 

@@ -9,7 +9,13 @@ use crate::{Alert, HostName, Message, StopPurpose, TimerName, Work, standby, syn
 
 pub(crate) fn stand_down(t: &mut Turn) {
     sync::learn_term(t);
-    t.clear(&["impaired", "unknown", "nobody-takes-over", "serve-fails"]);
+    t.clear(&[
+        "impaired",
+        "unknown",
+        "nobody-takes-over",
+        "moves-withheld",
+        "serve-fails",
+    ]);
     if let Some((host, term)) = t.m.active().map(|(host, term)| (host.clone(), term)) {
         t.note(format_args!("{host} serves under term {term}"));
         t.raise(Alert::Superseded { host, term });

@@ -4,7 +4,7 @@
 //! Invariant: an entry is stored, with the durable record it carries, before any action of its turn runs. An offered
 //! term is never part of it.
 
-use crate::{CompilationSeal, HostName, RoleName, RoundId, ServiceName, Term};
+use crate::{CompilationSeal, HostName, Pauses, RoleName, RoundId, ServiceName, Term};
 
 /// The release: the only thing that moves the token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,6 +75,8 @@ pub struct Durable {
     pub stay_down: Option<StayDown>,
     /// Automatic givebacks tried since the service last left home for a fault.
     pub givebacks: u32,
+    /// What keeps it from moving by itself, and the moves that count towards that.
+    pub pauses: Pauses,
 }
 
 /// One line of the journal.

@@ -1,6 +1,8 @@
 //! Everything that can happen to the machine, as one closed enum.
 
-use crate::{CompilationSeal, Envelope, Fault, HostName, PluginRefusal, Verdict, Work};
+use std::time::Duration;
+
+use crate::{CompilationSeal, Envelope, Fault, HostName, PauseScope, PluginRefusal, Verdict, Work};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,18 +89,31 @@ pub enum Order {
         by: String,
         /// Why.
         reason: String,
+        /// Whether soft vetoes are to be passed over.
+        override_vetoes: bool,
     },
     /// Move it home.
     Giveback {
         /// Who orders.
         by: String,
+        /// Why.
+        reason: String,
+        /// Whether soft vetoes are to be passed over.
+        override_vetoes: bool,
     },
     /// End the round under way, before the release.
-    Cancel,
+    Cancel {
+        /// Who orders.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// The fault is cured: come back.
     Cure {
         /// Who orders.
         by: String,
+        /// Why it is believed.
+        reason: String,
     },
     /// Serve here although others can't be heard: the operator vouches that they are stopped.
     Force {
@@ -110,6 +125,8 @@ pub enum Order {
         reason: String,
         /// When: Unix seconds, by the clock of the host that is asked. Of two forced takeovers the later wins.
         at: u64,
+        /// Whether it shall serve although it is ordered to stay down for a fault.
+        override_stay_down: bool,
     },
     /// Start the service for the first time, here.
     Bootstrap {
@@ -117,6 +134,28 @@ pub enum Order {
         by: String,
         /// When: Unix seconds, by the clock of the host that is asked.
         at: u64,
+        /// Why here.
+        reason: String,
+    },
+    /// Begin nothing by itself any more.
+    Pause {
+        /// What is paused.
+        scope: PauseScope,
+        /// Who orders.
+        by: String,
+        /// Why.
+        reason: String,
+        /// For how long; none: until it is ended.
+        lasts: Option<Duration>,
+    },
+    /// End a pause.
+    Unpause {
+        /// Which.
+        scope: PauseScope,
+        /// Who orders.
+        by: String,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -137,10 +176,12 @@ impl Event {
             Event::Ordered(order) => match order {
                 Order::TakeOver { .. } => "order takeover",
                 Order::Giveback { .. } => "order giveback",
-                Order::Cancel => "order cancel",
+                Order::Cancel { .. } => "order cancel",
                 Order::Cure { .. } => "order cure",
                 Order::Force { .. } => "order force",
                 Order::Bootstrap { .. } => "order bootstrap",
+                Order::Pause { .. } => "order pause",
+                Order::Unpause { .. } => "order unpause",
             },
             Event::Finished {
                 work,

@@ -33,11 +33,22 @@ fn highest_held(t: &Turn) -> Term {
 }
 
 fn objection(t: &Turn) -> Option<Refusal> {
-    let (stopped, bootstrap) = match t.order()? {
-        Order::Force { stopped, .. } => (stopped.clone(), false),
-        Order::Bootstrap { .. } => (Vec::new(), true),
+    let (stopped, bootstrap, stays_down) = match t.order()? {
+        Order::Force {
+            stopped,
+            override_stay_down,
+            ..
+        } => (stopped.clone(), false, !override_stay_down),
+        Order::Bootstrap { .. } => (Vec::new(), true, true),
         _ => return None,
     };
+    if let Some(order) = &t.m.durable.stay_down
+        && order.phase == crate::DownPhase::Faulty
+        && stays_down
+    {
+        let fault = order.fault.clone();
+        return Some(Refusal::StayingDown { fault });
+    }
     let known = highest_held(t);
     if bootstrap && known > Term::NONE {
         return Some(Refusal::AlreadyBootstrapped { known });
@@ -77,7 +88,7 @@ pub(crate) fn begin(t: &mut Turn) {
     let Some(order) = t.order().cloned() else { return };
     let ordinal = t.m.plan.ordinal();
     let (term, stopped, bootstrap) = match &order {
-        Order::Bootstrap { by, at } => {
+        Order::Bootstrap { by, at, .. } => {
             t.note(format_args!("first start, by {by}"));
             // Nobody knows any term yet: small ones, unique by host; unless an attempt has left a promise behind.
             let term = match highest_known(t) {
@@ -91,12 +102,19 @@ pub(crate) fn begin(t: &mut Turn) {
             by,
             reason,
             at,
+            ..
         } => {
             let names: Vec<_> = stopped.iter().map(HostName::as_str).collect();
-            t.note(format_args!(
-                "{by} vouches that these are stopped: {}; {reason}",
+            if let Some(order) = &t.m.durable.stay_down {
+                let text = format!("the order to stay down for {} is overridden", order.fault);
+                t.note(text);
+            }
+            let vouched = if names.is_empty() {
+                "none".to_owned()
+            } else {
                 names.join(", ")
-            ));
+            };
+            t.note(format_args!("{by} vouches that these are stopped: {vouched}; {reason}"));
             (
                 Term::forced_above(highest_known(t), ordinal, *at),
                 stopped.iter().cloned().collect(),

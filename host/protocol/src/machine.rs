@@ -18,8 +18,8 @@ use crate::table;
 use crate::time::Timers;
 use crate::turn::Turn;
 use crate::{
-    Action, Alert, Boot, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, RoundId, Standing,
-    StoreId, Term, Time, TimerName, Verdict,
+    Action, Alert, Boot, Decline, Durable, Entry, Envelope, Event, Fault, HostName, Message, Plan, RoleName, RoundId,
+    Standing, StoreId, Term, Time, TimerName, Verdict,
 };
 
 /// One host's side of the protocol, for one service.
@@ -38,6 +38,8 @@ pub struct Machine {
     pub(crate) ready: bool,
     /// Standing alerts, one of a kind.
     pub(crate) alerts: BTreeMap<&'static str, Alert>,
+    /// Why each candidate declined when they were last asked.
+    pub(crate) declined: BTreeMap<HostName, (RoundId, Decline)>,
 }
 
 /// What is known of another candidate, in this boot.
@@ -122,6 +124,7 @@ impl Machine {
             timers: Timers::default(),
             ready: false,
             alerts: BTreeMap::new(),
+            declined: BTreeMap::new(),
         }
     }
 

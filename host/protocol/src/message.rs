@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use crate::{
-    Boot, Cancel, CompilationSeal, Decline, Fault, FenceRefusal, Grant, HostName, Refusal, RoundId, StoreId, Term,
+    Boot, Cancel, CompilationSeal, Decline, Fault, FenceRefusal, Grant, HostName, Pauses, Refusal, RoundId, StoreId,
+    Term,
 };
 
 /// One message with its sender.
@@ -53,11 +54,17 @@ pub enum Cause {
         by: String,
         /// Why.
         reason: String,
+        /// Whether soft vetoes are to be passed over.
+        override_vetoes: bool,
     },
     /// The service goes home.
     Giveback {
         /// Who asked, or `policy`.
         by: String,
+        /// Why.
+        reason: String,
+        /// Whether soft vetoes are to be passed over.
+        override_vetoes: bool,
     },
 }
 
@@ -140,6 +147,20 @@ pub enum Message {
         /// Who or what is waited for.
         blocker: Option<String>,
     },
+    /// The drain needs longer than it was given.
+    ExtensionAsked {
+        /// The holder's round.
+        round: RoundId,
+        /// Who or what is waited for.
+        because: String,
+    },
+    /// The second's answer to that.
+    ExtensionAnswered {
+        /// The holder's round.
+        round: RoundId,
+        /// How much longer it may take, from the message's arrival; none: no longer.
+        more: Option<Duration>,
+    },
     /// The compilation is complete; its requests were sent before, in pages.
     Compilation {
         /// The holder's round.
@@ -192,6 +213,11 @@ pub enum Message {
         /// The holder's term.
         held: Term,
     },
+    /// What keeps the service from moving by itself; the higher stamp holds.
+    PausesTold {
+        /// The last words, without those about the sender alone.
+        pauses: Pauses,
+    },
     /// A forced takeover: promise me this term.
     Fence {
         /// The forced term.
@@ -229,6 +255,8 @@ impl Message {
             Message::Declined { .. } => "Declined",
             Message::Cancelled { .. } => "Cancelled",
             Message::DrainProgressed { .. } => "DrainProgressed",
+            Message::ExtensionAsked { .. } => "ExtensionAsked",
+            Message::ExtensionAnswered { .. } => "ExtensionAnswered",
             Message::Compilation { .. } => "Compilation",
             Message::CompilationStored { .. } => "CompilationStored",
             Message::Released(_) => "Released",
@@ -238,6 +266,7 @@ impl Message {
             Message::StayingDown { .. } => "StayingDown",
             Message::Cured { .. } => "Cured",
             Message::ComeBackPermitted { .. } => "ComeBackPermitted",
+            Message::PausesTold { .. } => "PausesTold",
             Message::Fence { .. } => "Fence",
             Message::FenceAck { .. } => "FenceAck",
             Message::FenceRefused { .. } => "FenceRefused",

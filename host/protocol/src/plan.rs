@@ -25,6 +25,10 @@ pub struct Plan {
     pub reboot: bool,
     /// What to do when the probes do not know.
     pub on_unknown: OnUnknown,
+    /// When the service has moved too often by itself.
+    pub flap: FlapGuard,
+    /// By how much the second may lengthen a drain in all, where the policy is to extend.
+    pub extend_at_most: Duration,
     /// All the timers' lengths.
     pub timing: Timing,
 }
@@ -79,6 +83,25 @@ pub enum OnUnknown {
     Alert,
     /// It is taken for a fault that requires a shutdown.
     TakeOver,
+}
+
+/// When the service has moved too often by itself: then it stays where it is until an operator ends that pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlapGuard {
+    /// So many moves that nobody ordered are enough; 0: any number is.
+    pub takeovers: u32,
+    /// Within this time.
+    pub window: Duration,
+}
+
+impl Default for FlapGuard {
+    /// One takeover and its giveback, three times over, is no longer bad luck.
+    fn default() -> Self {
+        FlapGuard {
+            takeovers: 6,
+            window: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// How long each timer runs; the names are those of [`crate::TimerName`].

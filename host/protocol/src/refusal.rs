@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{HostName, Term};
+use crate::{HostName, PauseScope, RoundId, Term};
 
 /// A plugin's own reason, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub struct PluginRefusal {
     pub message: String,
     /// What would change the answer.
     pub would_accept_if: Option<String>,
+    /// Whether no operator may pass over it.
+    pub hard: bool,
 }
 
 /// Why a candidate declines to take over.
@@ -64,6 +66,19 @@ pub enum Decline {
     Busy,
     /// Its store can't be written.
     StoreFailing,
+    /// Nothing moves by itself now, or somebody works on that host.
+    Paused {
+        /// What is paused.
+        scope: PauseScope,
+        /// Who paused it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// More than one reason, each for itself enough.
+    Several(Vec<Decline>),
+    /// A reason that this version does not know.
+    Unfamiliar,
 }
 
 /// Why a holder ends a round.
@@ -187,6 +202,23 @@ pub enum Refusal {
         /// What the store said.
         error: String,
     },
+    /// Requests of the last takeover have no disposition yet: a soft veto.
+    CompilationUnresolved {
+        /// Which takeover's.
+        round: RoundId,
+    },
+    /// This host is ordered to stay down, and the order did not say that this is to be overridden.
+    StayingDown {
+        /// The fault that is not cured yet.
+        fault: String,
+    },
+    /// No such pause is in force.
+    NotPaused {
+        /// Those that are.
+        in_force: Vec<PauseScope>,
+    },
+    /// A reason that this version does not know.
+    Unfamiliar,
 }
 
 /// Why a host refuses a fence.
@@ -224,19 +256,49 @@ impl fmt::Display for Decline {
                     .iter()
                     .try_for_each(|c| write!(f, "; would accept if {c}"))
             }
-            Decline::AssessmentTimedOut { after } => write!(f, "its assessment did not end within {after:?}"),
-            Decline::AssessmentFailed { error } => write!(f, "its assessment failed: {error}"),
+            Decline::AssessmentTimedOut { after } => write!(
+                f,
+                "its assessment did not end within {after:?}; would accept after one that does"
+            ),
+            Decline::AssessmentFailed { error } => {
+                write!(
+                    f,
+                    "its assessment failed: {error}; would accept after one that does not"
+                )
+            }
             Decline::StayingDown { fault } => write!(
                 f,
                 "it is ordered to stay down itself ({fault}); would accept once that is cured"
             ),
-            Decline::NotSynced { missing } => write!(f, "it has not heard {} since it started", join(missing)),
-            Decline::Fresh => f.write_str("its store is empty"),
+            Decline::NotSynced { missing } => write!(
+                f,
+                "it has not heard {} since it started; would accept once it has",
+                join(missing)
+            ),
+            Decline::Fresh => f.write_str("its store is empty; would accept once it has heard the active host"),
             Decline::TooManyAttempts { attempts } => {
-                write!(f, "it was handed the service {attempts} times in a short time")
+                write!(
+                    f,
+                    "the service moved {attempts} times by itself in a short time; would accept an operator's order"
+                )
             }
-            Decline::Busy => f.write_str("it is busy with another round of this service"),
-            Decline::StoreFailing => f.write_str("its store can't be written"),
+            Decline::Busy => f.write_str("it is busy with another round of this service; would accept after it"),
+            Decline::StoreFailing => f.write_str("its store can't be written; would accept once its disk is mended"),
+            Decline::Paused { scope, by, reason } => {
+                let what = match scope {
+                    PauseScope::Host => "this host is",
+                    PauseScope::Service | PauseScope::Cluster | PauseScope::Flapping => "automatic moves are",
+                };
+                write!(
+                    f,
+                    "{what} paused by {by} ({reason}); would accept after `understudy unpause`"
+                )
+            }
+            Decline::Several(reasons) => {
+                let texts: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+                f.write_str(&texts.join("; and "))
+            }
+            Decline::Unfamiliar => f.write_str("it gives a reason that this version does not know; upgrade this host"),
         }
     }
 }
@@ -313,6 +375,22 @@ impl fmt::Display for Refusal {
             Refusal::Cancelled { because } => write!(f, "the takeover ended: {because}"),
             Refusal::HolderSilent { host } => write!(f, "the active host {host} did not answer the order"),
             Refusal::StoreFailing { error } => write!(f, "the order could not be stored: {error}"),
+            Refusal::CompilationUnresolved { round } => write!(
+                f,
+                "requests of the last takeover ({round}) have no disposition yet; wait for it, or say --override-vetoes"
+            ),
+            Refusal::StayingDown { fault } => write!(
+                f,
+                "this host is ordered to stay down for {fault}; cure it (`understudy cure`), or say --override-stay-down"
+            ),
+            Refusal::NotPaused { in_force } if in_force.is_empty() => f.write_str("nothing is paused"),
+            Refusal::NotPaused { in_force } => {
+                let names: Vec<_> = in_force.iter().map(|scope| scope.as_str()).collect();
+                write!(f, "this is not paused; what is: {}", names.join(", "))
+            }
+            Refusal::Unfamiliar => {
+                f.write_str("the active host gives a reason that this version does not know; upgrade this host")
+            }
         }
     }
 }

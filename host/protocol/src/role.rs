@@ -4,8 +4,9 @@
 //! Invariant: what a role's data holds is volatile; whatever must survive a crash is in [`crate::Durable`].
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::{Cause, CompilationSeal, HostName, Order, RoundId, Term};
+use crate::{Cause, CompilationSeal, HostName, Order, RoundId, Term, Time};
 
 /// A role, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +110,10 @@ pub(crate) struct Offer {
     pub(crate) step: OfferStep,
     pub(crate) remaining: Option<u64>,
     pub(crate) blocker: Option<String>,
+    /// By how much the drain was lengthened so far.
+    pub(crate) extended: Duration,
+    /// When the drain that was commanded must be over.
+    pub(crate) accepted_until: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,6 +168,8 @@ pub(crate) struct Drain {
     pub(crate) parked: Option<Parked>,
     pub(crate) remaining: Option<u64>,
     pub(crate) blocker: Option<String>,
+    /// By how much it was lengthened so far.
+    pub(crate) extended: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -70,6 +70,9 @@ fn acknowledge(t: &mut Turn) {
     } else if let Some(host) = holder(t) {
         t.send(&host, Message::StayingDown { held, ready, down_for });
     }
+    if let Some(host) = holder(t) {
+        crate::guard::repeat(t, Some(&host));
+    }
 }
 
 pub(crate) fn holder_silent(t: &mut Turn) {
@@ -203,7 +206,7 @@ pub(crate) fn not_yet_cured(t: &mut Turn) {
 
 pub(crate) fn cured(t: &mut Turn) {
     match t.order() {
-        Some(Order::Cure { by }) => t.note(format_args!("by the word of {by}")),
+        Some(Order::Cure { by, reason }) => t.note(format_args!("by the word of {by}: {reason}")),
         _ => {
             let held = t.m.plan.timing.hold;
             t.note(format_args!("the probes were healthy for {held:?}"));
@@ -309,7 +312,12 @@ pub(crate) fn pass_order_on(t: &mut Turn) {
         return t.answer(Err(Refusal::HolderSilent { host }));
     }
     let asked = match t.order() {
-        Some(Order::TakeOver { to, by, reason }) => {
+        Some(Order::TakeOver {
+            to,
+            by,
+            reason,
+            override_vetoes,
+        }) => {
             let to = to.clone().unwrap_or_else(|| t.m.plan.me.clone());
             if to == host {
                 return t.answer(Err(Refusal::AlreadyActive));
@@ -319,16 +327,24 @@ pub(crate) fn pass_order_on(t: &mut Turn) {
                 cause: Cause::Requested {
                     by: by.clone(),
                     reason: reason.clone(),
+                    override_vetoes: *override_vetoes,
                 },
             }
         }
-        Some(Order::Giveback { by }) if host == *t.m.plan.home() => {
-            let _ = by;
+        Some(Order::Giveback { .. }) if host == *t.m.plan.home() => {
             return t.answer(Err(Refusal::AtHome { home: host }));
         }
-        Some(Order::Giveback { by }) => Message::TakeoverAsked {
+        Some(Order::Giveback {
+            by,
+            reason,
+            override_vetoes,
+        }) => Message::TakeoverAsked {
             to: t.m.plan.home().clone(),
-            cause: Cause::Giveback { by: by.clone() },
+            cause: Cause::Giveback {
+                by: by.clone(),
+                reason: reason.clone(),
+                override_vetoes: *override_vetoes,
+            },
         },
         _ => return,
     };

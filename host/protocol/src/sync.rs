@@ -232,6 +232,7 @@ pub(crate) fn stop_holder_timers(t: &mut Turn) {
         TimerName::Retry,
         TimerName::ShutdownWithin,
         TimerName::Drain,
+        TimerName::Extension,
         TimerName::Compilation,
         TimerName::CompilationResend,
         TimerName::Stop,

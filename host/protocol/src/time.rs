@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Add;
 use std::time::Duration;
 
-/// Milliseconds on a monotonic clock of the daemon's choice.
+/// Milliseconds on a monotonic clock that the daemon sets by the wall's when it starts: so a time that was stored still
+/// means something after a restart, and a time that a peer told means something here, as far as the hosts' clocks agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub u64);
 
@@ -70,11 +71,15 @@ pub enum TimerName {
     Fence,
     /// When to give up waiting for the reboot command.
     Reboot,
+    /// When a pause ends by itself.
+    Pause,
+    /// When to give up waiting for the second's word on a longer drain.
+    Extension,
 }
 
 impl TimerName {
     /// Every timer.
-    pub const ALL: [TimerName; 20] = [
+    pub const ALL: [TimerName; 22] = [
         TimerName::Hello,
         TimerName::Diagnosis,
         TimerName::Answer,
@@ -95,6 +100,8 @@ impl TimerName {
         TimerName::Giveback,
         TimerName::Fence,
         TimerName::Reboot,
+        TimerName::Pause,
+        TimerName::Extension,
     ];
 
     /// The name of the event that its end is, in the table.
@@ -120,6 +127,8 @@ impl TimerName {
             TimerName::Giveback => "timer giveback",
             TimerName::Fence => "timer fence",
             TimerName::Reboot => "timer reboot",
+            TimerName::Pause => "timer pause",
+            TimerName::Extension => "timer extension",
         }
     }
 
@@ -146,6 +155,8 @@ impl TimerName {
             TimerName::Giveback => "giveback",
             TimerName::Fence => "fence",
             TimerName::Reboot => "reboot",
+            TimerName::Pause => "pause",
+            TimerName::Extension => "extension",
         }
     }
 }

@@ -38,17 +38,17 @@ impl<'a> Turn<'a> {
     pub(crate) fn preamble(&mut self) -> Result<(), &'static str> {
         match self.event {
             Event::Received(envelope) => self.receive(envelope)?,
-            Event::PeerConnected(host) => self.peer(host).connected = true,
+            Event::PeerConnected(host) => {
+                self.peer(host).connected = true;
+                crate::guard::tell(self, host);
+            }
             Event::PeerLost(host) => self.peer(host).connected = false,
             Event::Health { verdict, fault } => {
                 self.m.verdict = *verdict;
                 self.m.fault.clone_from(fault);
             }
-            Event::Started { .. }
-            | Event::Ordered(_)
-            | Event::Finished { .. }
-            | Event::Progressed { .. }
-            | Event::TimeReached => {}
+            Event::Started { .. } => crate::guard::started(self),
+            Event::Ordered(_) | Event::Finished { .. } | Event::Progressed { .. } | Event::TimeReached => {}
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::role::{ActivationStep, DrainStep, OfferStep, Role};
 use crate::{
-    Cause, DownPhase, Fault, HostName, Machine, RoleName, RoundId, ServiceName, StayDown, Term, Time, TimerName,
-    Verdict,
+    Cause, Decline, DownPhase, Fault, HostName, Machine, Pause, PauseScope, RoleName, RoundId, ServiceName, StayDown,
+    Term, Time, TimerName, Verdict,
 };
 
 /// One service as this host sees it.
@@ -47,6 +47,32 @@ pub struct ServiceView {
     pub peers: Vec<PeerView>,
     /// Standing alerts, in words.
     pub alerts: Vec<String>,
+    /// The pauses in force, the widest first.
+    pub pauses: Vec<PauseView>,
+    /// Why candidates declined when they were last asked.
+    pub declined: Vec<DeclineView>,
+    /// How often the service moved by itself within the flap guard's window, and how often it may.
+    pub moves: (u32, u32),
+}
+
+/// A pause in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseView {
+    /// What is paused.
+    pub scope: PauseScope,
+    /// Who, why, since when and for how long.
+    pub pause: Pause,
+}
+
+/// A candidate that declined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclineView {
+    /// Who.
+    pub host: HostName,
+    /// In which round.
+    pub round: RoundId,
+    /// Why, and what would change it.
+    pub because: Decline,
 }
 
 /// A takeover under way, from either side.
@@ -106,7 +132,32 @@ impl Machine {
             timers: self.timers.iter().map(|(name, at)| (name, now.until(at))).collect(),
             peers: self.peer_views(),
             alerts: self.alerts.values().map(ToString::to_string).collect(),
+            pauses: self.pause_views(now),
+            declined: self.decline_views(),
+            moves: (
+                self.durable.pauses.moves_within(self.plan.flap.window, now),
+                self.plan.flap.takeovers,
+            ),
         }
+    }
+
+    fn pause_views(&self, now: Time) -> Vec<PauseView> {
+        let in_force = self.durable.pauses.in_force(now);
+        in_force
+            .map(|(scope, pause)| PauseView {
+                scope,
+                pause: pause.clone(),
+            })
+            .collect()
+    }
+
+    fn decline_views(&self) -> Vec<DeclineView> {
+        let view = |(host, (round, because)): (&HostName, &(RoundId, Decline))| DeclineView {
+            host: host.clone(),
+            round: *round,
+            because: because.clone(),
+        };
+        self.declined.iter().map(view).collect()
     }
 
     fn peer_views(&self) -> Vec<PeerView> {

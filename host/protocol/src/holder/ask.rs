@@ -28,6 +28,9 @@ pub(super) fn open_round(
     tried: BTreeSet<HostName>,
     parked: Option<Parked>,
 ) {
+    if tried.is_empty() {
+        t.m.declined.clear();
+    }
     let Some(to) = next_candidate(t, only.as_ref(), &tried) else {
         return nobody_left(t, cause, parked);
     };
@@ -173,6 +176,10 @@ pub(crate) fn next_after_decline(t: &mut Turn) {
         return;
     };
     t.note(format_args!("{from}: {reason}"));
+    if let Role::Asking(ask) = &t.m.role {
+        let round = ask.round;
+        t.m.declined.insert(from.clone(), (round, reason.clone()));
+    }
     try_next(t);
 }
 
@@ -229,7 +236,7 @@ fn end_ask(t: &mut Turn, reason: Cancel) {
 }
 
 pub(crate) fn fault_gone(t: &mut Turn) {
-    t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+    t.clear(&["impaired", "unknown", "nobody-takes-over", "moves-withheld"]);
     end_ask(t, Cancel::FaultGone);
 }
 

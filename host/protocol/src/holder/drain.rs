@@ -35,6 +35,7 @@ pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::T
         DrainStep::StopAdmitting
     };
     let (remaining, blocker) = (None, None);
+    let extended = Duration::ZERO;
     let drain = Drain {
         round,
         to,
@@ -45,6 +46,7 @@ pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::T
         parked,
         remaining,
         blocker,
+        extended,
     };
     t.start_timer(TimerName::Drain, deadline);
     let to = drain.to.as_ref().map(|(host, _)| host.clone());
@@ -109,13 +111,13 @@ pub(crate) fn seal(t: &mut Turn) {
     drain.blocker = None;
     let (round, to) = (drain.round, drain.to.as_ref().map(|(host, _)| host.clone()));
     let kept = drain.parked.as_ref().and_then(|parked| parked.kept);
-    t.stop_timers(&[TimerName::Drain]);
+    t.stop_timers(&[TimerName::Drain, TimerName::Extension]);
     t.work(Work::SealCompilation { round, to, kept });
     let bound = t.m.plan.timing.compilation;
     t.start_timer(TimerName::Compilation, bound);
 }
 
-fn policy(t: &Turn) -> DrainPolicy {
+pub(crate) fn policy(t: &Turn) -> DrainPolicy {
     match drain(t).map(|drain| &drain.cause) {
         Some(Cause::Fault(_)) | None => t.m.plan.on_deadline_fault,
         Some(Cause::Requested { .. } | Cause::Giveback { .. }) => t.m.plan.on_deadline_request,
@@ -128,10 +130,6 @@ pub(crate) fn policy_forces(t: &Turn) -> bool {
 
 pub(crate) fn failed_step_is_forced(t: &Turn) -> bool {
     work_is_current(t) && policy_forces(t)
-}
-
-pub(crate) fn policy_extends(t: &Turn) -> bool {
-    policy(t) == DrainPolicy::Extend
 }
 
 pub(crate) fn force_drain(t: &mut Turn) {
@@ -147,11 +145,6 @@ pub(crate) fn force_drain(t: &mut Turn) {
         drain.forced = true;
     }
     seal(t);
-}
-
-pub(crate) fn extend_drain(t: &mut Turn) {
-    let deadline = t.m.plan.timing.drain;
-    t.start_timer(TimerName::Drain, deadline);
 }
 
 /// Before the release, every error means: resume serving.
@@ -171,6 +164,7 @@ fn abort(t: &mut Turn, reason: Cancel) {
     t.abandon();
     t.stop_timers(&[
         TimerName::Drain,
+        TimerName::Extension,
         TimerName::Compilation,
         TimerName::CompilationResend,
         TimerName::Stop,

@@ -82,7 +82,7 @@ pub(crate) fn shut_down_next(t: &mut Turn) {
 pub(crate) fn serve_on(t: &mut Turn) {
     t.become_role(Role::Active);
     if t.m.verdict == Verdict::Healthy {
-        t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+        t.clear(&["impaired", "unknown", "nobody-takes-over", "moves-withheld"]);
     }
     if shutdown_required(t) {
         watch_shutdown_within(t);
@@ -94,7 +94,7 @@ pub(crate) fn serve_on(t: &mut Turn) {
 
 /// The fault is gone while the server is on its way down, or up.
 pub(crate) fn well_meanwhile(t: &mut Turn) {
-    t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+    t.clear(&["impaired", "unknown", "nobody-takes-over", "moves-withheld"]);
     t.stop_timers(&[TimerName::ShutdownWithin]);
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn tell_unknown(t: &mut Turn) {
 }
 
 pub(crate) fn well_again(t: &mut Turn) {
-    t.clear(&["impaired", "unknown", "nobody-takes-over"]);
+    t.clear(&["impaired", "unknown", "nobody-takes-over", "moves-withheld"]);
     t.stop_timers(&[TimerName::Retry, TimerName::ShutdownWithin]);
 }
 
@@ -130,6 +130,7 @@ pub(super) fn current_fault(t: &Turn) -> Fault {
 pub(crate) fn repeat_stay_down(t: &mut Turn) {
     let Some(held) = t.m.durable.held else { return };
     t.send_all(&Message::StayDown { held });
+    crate::guard::repeat(t, None);
     let every = t.m.plan.timing.stay_down;
     t.start_timer(TimerName::StayDown, every);
 }

@@ -13,14 +13,37 @@ use crate::{Alert, Cause, Giveback, HostName, Message, Order, Refusal, TimerName
 /// What an operator's order, or a peer's request, asks the holder for.
 fn wanted(t: &Turn) -> Option<(Cause, Option<HostName>)> {
     match (t.order(), t.received()) {
-        (Some(Order::TakeOver { to, by, reason }), _) => Some((
+        (
+            Some(Order::TakeOver {
+                to,
+                by,
+                reason,
+                override_vetoes,
+            }),
+            _,
+        ) => Some((
             Cause::Requested {
                 by: by.clone(),
                 reason: reason.clone(),
+                override_vetoes: *override_vetoes,
             },
             to.clone(),
         )),
-        (Some(Order::Giveback { by }), _) => Some((Cause::Giveback { by: by.clone() }, Some(t.m.plan.home().clone()))),
+        (
+            Some(Order::Giveback {
+                by,
+                reason,
+                override_vetoes,
+            }),
+            _,
+        ) => Some((
+            Cause::Giveback {
+                by: by.clone(),
+                reason: reason.clone(),
+                override_vetoes: *override_vetoes,
+            },
+            Some(t.m.plan.home().clone()),
+        )),
         (_, Some((_, Message::TakeoverAsked { to, cause }))) => Some((cause.clone(), Some(to.clone()))),
         _ => None,
     }
@@ -38,6 +61,9 @@ fn objection(t: &Turn) -> Option<Refusal> {
         if let Some(because) = not_ready(t, &home) {
             return Some(Refusal::HomeNotReady { home, because });
         }
+    }
+    if let Some(round) = crate::candidate::unresolved(t).filter(|_| !cause.overrides_vetoes()) {
+        return Some(Refusal::CompilationUnresolved { round });
     }
     match to {
         Some(host) if host == *me => Some(Refusal::AlreadyActive),
@@ -94,7 +120,7 @@ pub(crate) fn ask_as_wanted(t: &mut Turn) {
         t.m.durable.givebacks = 0;
         t.clear(&["givebacks-exhausted"]);
     }
-    if let Cause::Requested { by, reason } = &cause {
+    if let Cause::Requested { by, reason, .. } = &cause {
         t.note(format_args!("{by}: {reason}"));
     }
     t.answer(Ok(()));
@@ -125,7 +151,9 @@ pub(crate) fn give_back(t: &mut Turn) {
     open_round(
         t,
         Cause::Giveback {
-            by: "policy".to_owned(),
+            by: crate::guard::POLICY.to_owned(),
+            reason: "home is ready again".to_owned(),
+            override_vetoes: false,
         },
         Some(home),
         BTreeSet::new(),

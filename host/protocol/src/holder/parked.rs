@@ -55,6 +55,10 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
     t.start_retry();
 }
 
+pub(crate) fn may_ask_the_ready(t: &Turn) -> bool {
+    somebody_is_ready(t) && !crate::guard::withheld(t)
+}
+
 pub(crate) fn somebody_is_ready(t: &Turn) -> bool {
     let my_turn = matches!(&t.m.role, Role::Parked(parked) if parked.start_failed && parked.declined);
     !my_turn && t.m.plan.others().any(|host| not_ready(t, host).is_none())

@@ -31,6 +31,9 @@ pub(crate) fn release(t: &mut Turn) {
         seal,
     });
     t.m.durable.promised = t.m.durable.promised.max(new_term);
+    if drain.cause.is_automatic() {
+        crate::guard::count_move(t, drain.round);
+    }
     if let Cause::Fault(fault) = drain.cause {
         let fault = fault.code;
         t.m.durable.stay_down = Some(StayDown {
@@ -40,7 +43,13 @@ pub(crate) fn release(t: &mut Turn) {
         });
     }
     sync::stop_holder_timers(t);
-    t.clear(&["impaired", "unknown", "nobody-takes-over", "stop-fails"]);
+    t.clear(&[
+        "impaired",
+        "unknown",
+        "nobody-takes-over",
+        "moves-withheld",
+        "stop-fails",
+    ]);
     t.actions.push(crate::Action::Fence(new_term));
     enter_released(t);
 }

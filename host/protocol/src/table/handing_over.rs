@@ -15,8 +15,6 @@ pub(super) const DRAIN: &[Row] = &[
         "every request is completed and what must finish has finished"),
     row("drain-forced", &[Draining], "timer drain", Some(("the policy is to force", holder::policy_forces)), holder::force_drain, &[],
         "the deadline has passed: the requests that are left are written down as cut"),
-    row("drain-extended", &[Draining], "timer drain", Some(("the policy is to extend", holder::policy_extends)), holder::extend_drain, &[],
-        "the deadline has passed: wait once more"),
     row("drain-aborted", &[Draining], "timer drain", None, holder::abort_at_deadline, &[Active, Activating, Parked],
         "the deadline has passed: resume serving"),
     row("drain-forced", &[Draining], "stop-admitting failed", Some(("the policy is to force", holder::failed_step_is_forced)), holder::force_drain, &[],

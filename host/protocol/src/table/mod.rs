@@ -9,6 +9,7 @@ mod handing_over;
 mod hearing;
 mod moving;
 mod offering;
+mod policy;
 mod staying_down;
 mod taking_over;
 
@@ -37,10 +38,12 @@ const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released, Activating];
 pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
     ("start", hearing::START),
     ("hearing each other", hearing::HEARING),
+    ("automatic moves, held back", policy::WITHHOLD),
     ("monitor and indicate", moving::MONITOR),
     ("orders to move the service", moving::ORDERS),
     ("assess", offering::ASSESS),
     ("the candidate's answer", offering::ANSWER),
+    ("a longer drain", policy::EXTEND),
     ("drain", handing_over::DRAIN),
     ("compile", handing_over::COMPILE),
     ("release", handing_over::RELEASE),
@@ -48,6 +51,7 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
     ("parked", taking_over::PARKED),
     ("stay down", staying_down::STAY_DOWN),
     ("cure and come back", staying_down::CURE),
+    ("pauses", policy::PAUSES),
     ("force", forced::FORCE),
 ];
 

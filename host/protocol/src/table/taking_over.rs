@@ -44,7 +44,7 @@ pub(super) const TAKE_OVER: &[Row] = &[
 pub(super) const PARKED: &[Row] = &[
     row("unparked", &[Parked], "timer retry", Some(("the fault is gone", holder::fault_is_gone)), sync::begin_serving, &[Activating],
         "the fault went while the server was being stopped, and the term is still held: serve"),
-    row("asked-again", &[Parked], "timer retry", Some(("somebody is ready, and it is not this host's turn to try", holder::somebody_is_ready)), holder::ask_from_parked, &[Asking, Parked],
+    row("asked-again", &[Parked], "timer retry", Some(("somebody is ready, and it is not this host's turn to try", holder::may_ask_the_ready)), holder::ask_from_parked, &[Asking, Parked],
         "somebody may take over by now"),
     row("serve-retried", &[Parked], "timer retry", Some(("it was the start that failed", holder::start_failed)), sync::begin_serving, &[Activating],
         "nobody else is ready, or will: try to serve once more"),

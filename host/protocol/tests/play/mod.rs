@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use understudy_protocol::{Event, Fault, FaultKind, Giveback, Order, PluginRefusal, ServerState, Severity, Verdict};
+use understudy_protocol::{
+    DrainPolicy, Event, Fault, FaultKind, FlapGuard, Giveback, Order, PauseScope, PluginRefusal, ServerState, Severity,
+    Verdict,
+};
 
 use crate::world::{World, name, plan};
 
@@ -92,37 +95,39 @@ fn step(world: &mut World, words: &[&str]) {
             };
             world.handle(&name(who), &event);
         }
-        ("bootstrap", who) => {
-            let at = world.wall(&name(who));
-            order(world, who, Order::Bootstrap { by: "anna".into(), at });
-        }
         ("clock", who) => drop(world.skew.insert(name(who), words[2].parse().unwrap())),
-        ("takeover", who) => {
-            let to = words.get(2).map(|host| name(host));
-            order(
-                world,
-                who,
-                Order::TakeOver {
-                    to,
-                    by: "anna".into(),
-                    reason: "maintenance".into(),
-                },
-            );
-        }
-        ("giveback", who) => order(world, who, Order::Giveback { by: "anna".into() }),
-        ("cancel", who) => order(world, who, Order::Cancel),
-        ("cure", who) => order(world, who, Order::Cure { by: "anna".into() }),
-        ("force", who) => {
-            let stopped = words[2..].iter().map(|host| name(host)).collect();
+        (
+            "takeover" | "giveback" | "cancel" | "cure" | "force" | "override" | "bootstrap" | "pause" | "unpause",
+            who,
+        ) => {
             let at = world.wall(&name(who));
-            order(
-                world,
-                who,
-                Order::Force {
-                    stopped,
-                    by: "anna".into(),
-                    reason: "it burns".into(),
-                    at,
+            world.handle(&name(who), &Event::Ordered(order(words, at)));
+        }
+        ("flap-guard", takeovers) => {
+            world.plan.flap = FlapGuard {
+                takeovers: takeovers.parse().unwrap(),
+                window: parse(words[2]),
+            };
+        }
+        ("extend", most) => {
+            world.plan.on_deadline_fault = DrainPolicy::Extend;
+            world.plan.on_deadline_request = DrainPolicy::Extend;
+            world.plan.extend_at_most = parse(most);
+        }
+        ("progress", who) => {
+            let work = world
+                .host(&name(who))
+                .working
+                .front()
+                .cloned()
+                .expect("work is under way");
+            let (remaining, blocker) = (words[2].parse().ok(), Some(rest(3)));
+            world.handle(
+                &name(who),
+                &Event::Progressed {
+                    work,
+                    remaining,
+                    blocker,
                 },
             );
         }
@@ -130,12 +135,14 @@ fn step(world: &mut World, words: &[&str]) {
         ("hold", who) => drop(world.host(&name(who)).held_back.insert(words[2].into())),
         ("let", who) => drop(world.host(&name(who)).held_back.remove(words[2])),
         ("fail", who) => drop(world.host(&name(who)).fails.insert(words[2].into(), rest(3))),
-        ("refuse", who) => {
+        ("refuse-nothing", who) => world.host(&name(who)).refuses = None,
+        ("refuse" | "refuse-hard", who) => {
             let would_accept_if = Some("replication lag < 10 MB".to_owned());
             let refusal = PluginRefusal {
                 code: words[2].into(),
                 message: rest(3),
                 would_accept_if,
+                hard: words[0] == "refuse-hard",
             };
             world.host(&name(who)).refuses = Some(refusal);
         }
@@ -148,8 +155,62 @@ fn step(world: &mut World, words: &[&str]) {
     }
 }
 
-fn order(world: &mut World, who: &str, order: Order) {
-    world.handle(&name(who), &Event::Ordered(order));
+/// `takeover beta [to gamma] [overriding]`, `pause alpha service [for 10s]`, and so on.
+fn order(words: &[&str], at: u64) -> Order {
+    let by = || "anna".to_owned();
+    let reason = |text: &str| text.to_owned();
+    let override_vetoes = words.last() == Some(&"overriding");
+    let named = |from: usize| words.get(from..).unwrap_or_default().iter();
+    let scope = || {
+        let word = words.get(2).copied().unwrap_or("service");
+        let found = PauseScope::ALL.into_iter().find(|scope| scope.as_str() == word);
+        found.unwrap_or_else(|| panic!("unknown scope {word}"))
+    };
+    match words[0] {
+        "takeover" => Order::TakeOver {
+            to: named(2).find(|word| **word != "overriding").map(|host| name(host)),
+            by: by(),
+            reason: reason("maintenance"),
+            override_vetoes,
+        },
+        "giveback" => Order::Giveback {
+            by: by(),
+            reason: reason("all is well"),
+            override_vetoes,
+        },
+        "cancel" => Order::Cancel {
+            by: by(),
+            reason: reason("not now"),
+        },
+        "cure" => Order::Cure {
+            by: by(),
+            reason: reason("a new disk"),
+        },
+        "force" | "override" => Order::Force {
+            stopped: named(2).map(|host| name(host)).collect(),
+            by: by(),
+            reason: reason("it burns"),
+            override_stay_down: words[0] == "override",
+            at,
+        },
+        "bootstrap" => Order::Bootstrap {
+            by: by(),
+            reason: reason("the data is here"),
+            at,
+        },
+        "pause" => Order::Pause {
+            scope: scope(),
+            by: by(),
+            reason: reason("a new switch"),
+            lasts: words.get(4).map(|text| parse(text)),
+        },
+        "unpause" => Order::Unpause {
+            scope: scope(),
+            by: by(),
+            reason: reason("it is in"),
+        },
+        other => panic!("unknown order {other}"),
+    }
 }
 
 fn fault(code: &str, within: Option<&&str>) -> Fault {

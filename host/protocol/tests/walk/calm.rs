@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use understudy_protocol::{Event, HostName, RoleName, Verdict};
+use understudy_protocol::{Event, HostName, Order, PauseScope, RoleName, Verdict};
 
 use super::Walk;
 
@@ -20,6 +20,10 @@ impl Walk {
             self.mend_store(who);
             names.iter().for_each(|other| self.heal(who, other));
             self.restart(who);
+            for scope in PauseScope::ALL {
+                let (by, reason) = ("walk".to_owned(), "the storm is over".to_owned());
+                self.order(who, Order::Unpause { scope, by, reason });
+            }
             self.say(|| format!("{who} is healthy"));
             self.world.handle(
                 who,
@@ -62,6 +66,15 @@ impl Walk {
             // That a host once stood down stays told until it serves again; used up givebacks until one is ordered.
             .filter(|alert| !alert.contains("this host stood down") && !alert.contains("and did not stay"))
             .collect();
+        let mut words = machines.iter().map(|machine| {
+            let in_force = machine.durable().pauses.in_force(self.world.now);
+            let told = in_force.filter(|(scope, _)| *scope != PauseScope::Host);
+            told.map(|(scope, pause)| (scope, pause.clone())).collect::<Vec<_>>()
+        });
+        let first = words.next();
+        if words.any(|other| Some(&other) != first.as_ref()) {
+            return Some("the hosts do not agree on what is paused".to_owned());
+        }
         if self.world.hosts.values().any(|host| host.lost_disks > 0) {
             // Somebody serves, or somebody says why not.
             let told = self.world.admitting().len() == 1 || !alerts.is_empty();

@@ -6,8 +6,8 @@ mod calm;
 use std::time::Duration;
 
 use understudy_protocol::{
-    DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PluginRefusal, ServerState,
-    Severity, Verdict, Work,
+    DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PauseScope, PluginRefusal,
+    ServerState, Severity, Verdict, Work,
 };
 
 use crate::world::{World, plan};
@@ -45,6 +45,8 @@ impl Dice {
 
 struct Walk {
     dice: Dice,
+    /// Decides what operators want beside their usual orders, so that a seed's other decisions stay what they were.
+    policy: Dice,
     world: World,
     names: Vec<HostName>,
     /// Messages of one pair stay in order.
@@ -85,8 +87,11 @@ pub fn walk(seed: u64, silent: bool) -> World {
     }
     let ordered = dice.one_in(2);
     let may_lose_disks = dice.one_in(5);
+    let mut policy = Dice::new(!seed);
+    world.plan.flap.takeovers = policy.pick(&[0, 2, 6]);
     let mut walk = Walk {
         dice,
+        policy,
         world,
         names,
         ordered,
@@ -131,8 +136,8 @@ impl Walk {
         }
         self.world.run_for(Duration::from_secs(1));
         let first = self.any_host();
-        let (by, at) = ("walk".to_owned(), self.world.wall(&first));
-        self.order(&first, Order::Bootstrap { by, at });
+        let (by, reason, at) = ("walk".to_owned(), "a walk".to_owned(), self.world.wall(&first));
+        self.order(&first, Order::Bootstrap { by, reason, at });
         self.world.run_for(Duration::from_secs(4));
         for name in self.names.clone() {
             self.world.handle(
@@ -155,6 +160,9 @@ impl Walk {
     }
 
     fn step(&mut self) {
+        if self.policy.one_in(40) {
+            self.pause_or_not();
+        }
         match self.dice.below(100) {
             0..38 => self.deliver(),
             38..58 => self.finish(false),
@@ -300,7 +308,8 @@ impl Walk {
     }
 
     fn any_order(&mut self) {
-        let (who, by) = (self.any_host(), "walk".to_owned());
+        let (who, by, reason) = (self.any_host(), "walk".to_owned(), "a walk".to_owned());
+        let override_vetoes = self.policy.one_in(3);
         let order = match self.dice.below(12) {
             0..4 => {
                 let to = if self.dice.one_in(2) {
@@ -311,12 +320,17 @@ impl Walk {
                 Order::TakeOver {
                     to,
                     by,
-                    reason: "a walk".to_owned(),
+                    reason,
+                    override_vetoes,
                 }
             }
-            4 | 5 => Order::Giveback { by },
-            6 => Order::Cancel,
-            7 | 8 => Order::Cure { by },
+            4 | 5 => Order::Giveback {
+                by,
+                reason,
+                override_vetoes,
+            },
+            6 => Order::Cancel { by, reason },
+            7 | 8 => Order::Cure { by, reason },
             9 | 10 => {
                 // The operator tells the truth: who is listed has no power.
                 let off = |name: &&HostName| {
@@ -330,14 +344,35 @@ impl Walk {
                 Order::Force {
                     stopped,
                     by,
-                    reason: "a walk".to_owned(),
+                    reason,
+                    override_stay_down: self.policy.one_in(2),
                     at,
                 }
             }
             _ => {
                 let at = self.world.wall(&who);
-                Order::Bootstrap { by, at }
+                Order::Bootstrap { by, reason, at }
             }
+        };
+        self.order(&who, order);
+    }
+
+    /// An operator pauses something, or ends a pause.
+    fn pause_or_not(&mut self) {
+        let (who, by, reason) = (self.policy.pick(&self.names), "walk".to_owned(), "a walk".to_owned());
+        let scope = self
+            .policy
+            .pick(&[PauseScope::Service, PauseScope::Cluster, PauseScope::Host]);
+        let short = Some(Duration::from_secs(10));
+        let order = if self.policy.one_in(2) {
+            Order::Pause {
+                scope,
+                by,
+                reason,
+                lasts: self.policy.pick(&[None, short]),
+            }
+        } else {
+            Order::Unpause { scope, by, reason }
         };
         self.order(&who, order);
     }
@@ -381,6 +416,7 @@ impl Walk {
                     code: "lag".to_owned(),
                     message: "far behind".to_owned(),
                     would_accept_if: None,
+                    hard: self.policy.one_in(2),
                 };
                 self.world.host(&who).refuses = Some(refusal);
             }

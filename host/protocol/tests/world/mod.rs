@@ -484,6 +484,8 @@ pub fn plan(candidates: &[&str]) -> Plan {
         giveback: understudy_protocol::Giveback::Manual,
         reboot: true,
         on_unknown: understudy_protocol::OnUnknown::Alert,
+        flap: understudy_protocol::FlapGuard::default(),
+        extend_at_most: Duration::from_secs(60),
         timing: understudy_protocol::Timing::default(),
     }
 }

@@ -89,6 +89,11 @@ impl World {
                     assert_eq!(stored, Some(&grant.seal), "{what}\n{}", self.text());
                 }
             }
+            "fault-indicated" | "asked-again" | "giveback-begun" => {
+                let view = host.machine.as_ref().map(|machine| machine.view(self.now));
+                let paused = view.is_some_and(|view| !view.pauses.is_empty());
+                assert!(!paused, "{who} begins a move by itself, and is paused\n{}", self.text());
+            }
             "grant-accepted" => {
                 let round = round.expect("a grant has a round");
                 assert!(
