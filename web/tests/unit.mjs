@@ -4,11 +4,16 @@
 //   npm test
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { createServer } from "vite";
 
 const repository = new URL("../../", import.meta.url);
+/** The rows stand in a folder, a file for each concern. */
+const TABLE = () => {
+  const folder = "host/protocol/src/table/";
+  return readdirSync(new URL(folder, repository)).map((name) => source(folder + name)).join("\n");
+};
 const source = (path) => readFileSync(new URL(path, repository), "utf8");
 
 let vite;
@@ -26,14 +31,14 @@ after(() => vite.close());
 
 describe("the daemon's words", () => {
   test("every row of the transition table has its place among the ten steps", () => {
-    const names = [...source("host/protocol/src/table.rs").matchAll(/^\s+(?:row|quiet)\("([a-z-]+)"/gm)].map((match) => match[1]);
+    const names = [...TABLE().matchAll(/^\s+(?:row|quiet)\("([a-z-]+)"/gm)].map((match) => match[1]);
     assert.ok(names.length > 80, "the table could not be read");
     const strangers = [...new Set(names)].filter((name) => !steps.isKnown(name));
     assert.deepEqual(strangers, [], "add these to src/lib/steps.ts");
   });
 
   test("no place is kept for a row that is gone", () => {
-    const table = source("host/protocol/src/table.rs");
+    const table = TABLE();
     const gone = steps.knownNames().filter((name) => !table.includes(`"${name}"`));
     assert.deepEqual(gone, [], "remove these from src/lib/steps.ts");
   });

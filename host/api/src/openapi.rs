@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::routes::{checks, compilations, events, faults, hosts, journal, orders, services, takeovers};
+use crate::routes::{checks, compilations, events, faults, hosts, journal, orders, pauses, services, takeovers};
 use crate::wire::{HostView, JournalLine, Problem};
 
 /// `/openapi.json`.
@@ -20,6 +20,8 @@ use crate::wire::{HostView, JournalLine, Problem};
         hosts::list, hosts::one,
         services::list, services::one, services::newest_takeover,
         orders::takeover, orders::giveback, orders::cure, orders::cancel, orders::bootstrap,
+        pauses::pause_service, pauses::unpause_service, pauses::pause_host, pauses::unpause_host,
+        pauses::pause_cluster, pauses::unpause_cluster,
         takeovers::list, takeovers::one, takeovers::cancel, takeovers::bundle, takeovers::proof,
         compilations::list, compilations::one, compilations::requests,
         faults::list, journal::list, events::stream,

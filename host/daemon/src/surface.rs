@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use understudy_api::wire::{
-    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, Refusal, RequestLine, Takeover,
+    TakeoverState,
 };
 use understudy_api::{
     Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
@@ -82,6 +83,16 @@ impl Surface {
         Ok(lines)
     }
 
+    /// Why the candidate of that round declined, as long as the holder remembers.
+    fn refusal_of(&self, round: &str) -> Option<Refusal> {
+        let view = self.publisher.view().borrow().clone();
+        let services = view.iter().flat_map(|host| &host.services);
+        let mut declined = services.flat_map(|service| &service.declined);
+        declined
+            .find(|decline| decline.takeover == round)
+            .map(|decline| decline.refusal.clone())
+    }
+
     fn peer_journal(&self, host: &HostName, filter: &JournalFilter) -> Vec<JournalLine> {
         let wanted = |line: &JournalLine| {
             filter
@@ -119,22 +130,59 @@ fn not_proven(error: NotProven) -> HostError {
     }
 }
 
+fn overriding(vetoes: bool) -> &'static str {
+    if vetoes { ", overriding vetoes" } else { "" }
+}
+
 /// An order for the audit: what, and why.
 fn described(order: &Order) -> (String, String) {
     let names = |hosts: &[HostName]| hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ");
     match order {
         Order::TakeOver {
-            to: Some(to), reason, ..
-        } => (format!("takeover to {to}"), reason.clone()),
-        Order::TakeOver { to: None, reason, .. } => ("takeover".to_owned(), reason.clone()),
-        Order::Giveback { .. } => ("giveback".to_owned(), String::new()),
-        Order::Cancel => ("cancel".to_owned(), String::new()),
-        Order::Cure { .. } => ("cure".to_owned(), String::new()),
-        Order::Force { stopped, reason, .. } => (
-            format!("takeover, {} confirmed as stopped", names(stopped)),
-            reason.clone(),
-        ),
-        Order::Bootstrap { .. } => ("bootstrap".to_owned(), String::new()),
+            to,
+            reason,
+            override_vetoes,
+            ..
+        } => {
+            let to = to.as_ref().map_or(String::new(), |to| format!(" to {to}"));
+            (format!("takeover{to}{}", overriding(*override_vetoes)), reason.clone())
+        }
+        Order::Giveback {
+            reason,
+            override_vetoes,
+            ..
+        } => (format!("giveback{}", overriding(*override_vetoes)), reason.clone()),
+        Order::Cancel { reason, .. } => ("cancel".to_owned(), reason.clone()),
+        Order::Cure { reason, .. } => ("cure".to_owned(), reason.clone()),
+        Order::Force {
+            stopped,
+            reason,
+            override_stay_down,
+            ..
+        } => {
+            let stopped = if stopped.is_empty() {
+                "nobody".to_owned()
+            } else {
+                names(stopped)
+            };
+            let order = if *override_stay_down {
+                ", overriding the order to stay down"
+            } else {
+                ""
+            };
+            (
+                format!("forced takeover, {stopped} confirmed as stopped{order}"),
+                reason.clone(),
+            )
+        }
+        Order::Bootstrap { reason, .. } => ("bootstrap".to_owned(), reason.clone()),
+        Order::Pause {
+            scope, reason, lasts, ..
+        } => {
+            let lasts = lasts.map_or(String::new(), |lasts| format!(" for {lasts:?}"));
+            (format!("pause, {scope}{lasts}"), reason.clone())
+        }
+        Order::Unpause { scope, reason, .. } => (format!("unpause, {scope}"), reason.clone()),
     }
 }
 
@@ -263,7 +311,13 @@ impl Host for Surface {
             };
             lines.extend(self.own_lines(&wanted, TAKEOVER_LINES).await?);
         }
-        Ok(takeovers::of_round(id, lines, self.publisher.cause(id)))
+        let mut found = takeovers::of_round(id, lines, self.publisher.cause(id));
+        if let Some(takeover) = &mut found
+            && takeover.state == TakeoverState::Declined
+        {
+            takeover.refusal = self.refusal_of(id);
+        }
+        Ok(found)
     }
 
     async fn proof_bundle(&self, id: &str) -> Result<Option<ProofBundle>, HostError> {

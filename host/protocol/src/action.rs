@@ -269,7 +269,7 @@ impl std::fmt::Display for Alert {
             Alert::Unknown => f.write_str("the probes do not know how the server is; see its plugin's error"),
             Alert::Impaired(fault) => write!(f, "{}: {}", fault.code, fault.message),
             Alert::HolderSilent { host } => write!(f, "the active host {host} is silent, which proves nothing; if it is stopped for certain: `understudy takeover SERVICE --confirm-stopped {host}`"),
-            Alert::Orphaned => f.write_str("every host was heard and nobody holds the service; start it with `understudy takeover SERVICE --confirm-stopped …` on the host with the newest data"),
+            Alert::Orphaned => f.write_str("every host was heard and nobody holds the service; start it with `understudy takeover SERVICE --force` on the host with the newest data"),
             Alert::ReleaseUnanswered { to, sent } => write!(f, "{to} has not confirmed the release after {sent} messages; this host stays down until it does"),
             Alert::StartedByHand => f.write_str("the server was started although it must stay down; it is being stopped again"),
             Alert::StopFails { error } => write!(f, "the server does not stop: {error}"),

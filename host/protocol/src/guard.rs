@@ -50,7 +50,7 @@ pub(crate) fn objection(t: &Turn, cause: &Cause) -> Option<Decline> {
             reason: pause.reason.clone(),
         });
     }
-    (cause.is_automatic() && flaps(t)).then(|| Decline::TooManyAttempts {
+    (cause.is_automatic() && flaps(t)).then_some(Decline::TooManyAttempts {
         attempts: t.m.plan.flap.takeovers,
     })
 }

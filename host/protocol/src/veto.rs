@@ -100,7 +100,7 @@ fn too_many_givebacks(t: &Turn, cause: &Cause) -> Option<Decline> {
         return None;
     };
     let used_up = matches!(cause, Cause::Giveback { .. }) && cause.is_automatic() && t.m.durable.givebacks >= attempts;
-    used_up.then(|| Decline::TooManyAttempts {
+    used_up.then_some(Decline::TooManyAttempts {
         attempts: t.m.durable.givebacks,
     })
 }

@@ -220,6 +220,7 @@ pub(crate) fn assessment(assessment: drainer::Assessment) -> call::Assessment {
                 code,
                 message,
                 would_accept_if,
+                hard: attributes.iter().any(|(key, value)| key == "veto" && value == "hard"),
             },
             attributes,
         },

@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub async fn durable(&self, service: &ServiceName) -> Result<Option<Durable>, StoreError> {
-        let service = service.as_str();
+        let name = service.as_str();
         let row = sqlx::query_as!(
             StateRow,
             r#"SELECT adopted AS "adopted: bool", known_term, promised_term, held_term, tenure_from, tenure_round,
@@ -75,12 +75,14 @@ impl Store {
                       grant_term, grant_to, grant_round, grant_requests, grant_digest, round_counter,
                       stay_down_released_term, stay_down_fault, stay_down_phase, givebacks
                FROM service_state WHERE service = ?1"#,
-            service
+            name
         )
         .fetch_optional(self.readers())
         .await
         .map_err(|e| self.broken(e))?;
-        row.map(StateRow::into_durable).transpose().map_err(|e| self.broken(e))
+        let Some(row) = row else { return Ok(None) };
+        let pauses = self.pauses(service).await?;
+        row.into_durable(pauses).map(Some).map_err(|e| self.broken(e))
     }
 
     /// Writes one line and, where it carries one, the service's durable record; both are on the disk when this
@@ -104,6 +106,7 @@ impl Store {
         let line = self.insert_line(write, entry, at_ms).await?;
         if let Some(durable) = &entry.durable {
             self.replace_state(write, &entry.service, durable, at_ms).await?;
+            self.replace_pauses(write, &entry.service, &durable.pauses).await?;
         }
         Ok(line)
     }

@@ -24,6 +24,7 @@ mod identity;
 mod journal;
 mod messages;
 mod open;
+mod pauses;
 mod plugins;
 mod requests;
 mod retention;

@@ -8,16 +8,18 @@
 //! 2^63, which no honest term or count reaches, it looks negative to a person.
 
 mod fault;
+mod pause;
 mod request;
 mod state;
 
 use serde_json::json;
 use understudy_protocol::{
-    CompilationSeal, Digest, DownPhase, FaultKind, HostName, Outcome, RequestState, RoleName, RoundId, ServiceName,
-    Severity, StoreId, Term, Verdict,
+    CompilationSeal, Digest, DownPhase, FaultKind, HostName, Outcome, PauseScope, RequestState, RoleName, RoundId,
+    ServiceName, Severity, StoreId, Term, Verdict,
 };
 
 pub(crate) use fault::{FaultRow, Found};
+pub(crate) use pause::PauseRow;
 pub(crate) use request::{RequestRow, disposition_from_sql, dispositions_to_sql, requests_to_sql};
 pub(crate) use state::StateRow;
 
@@ -57,6 +59,8 @@ words!(Outcome, outcome_to_sql, outcome_from_sql:
     Refused = "refused", Lost = "lost");
 words!(DownPhase, down_phase_to_sql, down_phase_from_sql:
     Faulty = "faulty", Cured = "cured", Rebooting = "rebooting");
+words!(PauseScope, pause_scope_to_sql, pause_scope_from_sql:
+    Cluster = "cluster", Service = "service", Host = "host", Flapping = "flapping");
 words!(Verdict, verdict_to_sql, verdict_from_sql:
     Healthy = "healthy", Impaired = "impaired", Failing = "failing", Unknown = "unknown");
 words!(Severity, severity_to_sql, severity_from_sql:

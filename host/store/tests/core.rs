@@ -5,7 +5,8 @@ mod support;
 
 use support::{entry, host, open, request, round, service};
 use understudy_protocol::{
-    CompilationSeal, Disposition, DownPhase, Durable, Grant, Outcome, RequestState, StayDown, Tenure, Term,
+    CompilationSeal, Disposition, DownPhase, Durable, Grant, Outcome, Pause, PauseScope, PauseWord, Pauses,
+    RequestState, StayDown, Tenure, Term, Time,
 };
 use understudy_store::{JournalFilter, Order, OutcomeFilter, RequestFilter, Retention, Store, StoreError, seal_of};
 
@@ -34,6 +35,33 @@ fn full_record() -> Durable {
             phase: DownPhase::Cured,
         }),
         givebacks: 2,
+        pauses: full_pauses(),
+    }
+}
+
+fn full_pauses() -> Pauses {
+    let word = |pause| PauseWord {
+        stamp: 3,
+        from: host("b"),
+        at: Time(1_700_000_000_000),
+        pause,
+    };
+    let pause = |until| {
+        Some(Pause {
+            by: "anna".into(),
+            reason: "a new switch".into(),
+            since: Time(1_700_000_000_000),
+            until,
+        })
+    };
+    Pauses {
+        words: [
+            (PauseScope::Cluster, word(None)),
+            (PauseScope::Service, word(pause(Some(Time(1_700_000_100_000))))),
+            (PauseScope::Host, word(pause(None))),
+        ]
+        .into(),
+        moves: [(round(1), Time(12)), (round(2), Time(13))].into(),
     }
 }
 

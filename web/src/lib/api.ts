@@ -82,10 +82,16 @@ export interface RequestQuery {
 export const requests = (round: string, query: RequestQuery, signal?: AbortSignal): Promise<Page<RequestLine>> =>
   ask("GET", `/compilations/${encodeURIComponent(round)}/requests${encode({ ...query })}`, { signal });
 
-export type Order = "takeover" | "giveback" | "cure" | "cancel" | "bootstrap";
+export type Order = "takeover" | "giveback" | "cure" | "cancel" | "bootstrap" | "pause" | "unpause";
 
 export const order = (service: string, what: Order, body: object, key: string): Promise<Accepted> =>
-  ask("POST", `/services/${encodeURIComponent(service)}/${what}`, { body, key });
+  what === "unpause"
+    ? ask("DELETE", `/services/${encodeURIComponent(service)}/pause`, { body, key })
+    : ask("POST", `/services/${encodeURIComponent(service)}/${what}`, { body, key });
+
+/** Pauses the answering host, or the cluster; without a body's reason the pause is ended. */
+export const pauseAll = (host: string | null, what: "pause" | "unpause", body: object, key: string): Promise<unknown> =>
+  ask(what === "pause" ? "POST" : "DELETE", host === null ? "/pause" : `/hosts/${encodeURIComponent(host)}/pause`, { body, key });
 
 interface Asking {
   body?: object;

@@ -6,6 +6,7 @@
 import type { Order } from "./api";
 import type { IconName } from "./Icon.svelte";
 import type { Summary, Word } from "./summary";
+import type { StayDown } from "./wire";
 import { list } from "./words";
 
 export interface Offer {
@@ -24,18 +25,30 @@ export interface Offer {
   targets: string[];
   /** Hosts that have to be vouched for. */
   silent: string[];
-  /** Whether the daemon keeps a reason of its own for it. */
-  keepsReason: boolean;
+  /** What the operator may add, as a checkbox: the body's field and the words beside the box. */
+  extra: { field: "override_vetoes" | "override_stay_down"; label: string; required: boolean } | null;
+  /** Fields that belong to the order whatever is chosen. */
+  fixed: Record<string, boolean>;
+  /** Whether it can be for a while only. */
+  lasts: boolean;
 }
 
-const NOTHING = { forced: false, danger: null, targets: [] as string[], silent: [] as string[], keepsReason: false };
+const NOTHING = { forced: false, danger: null, targets: [] as string[], silent: [] as string[], extra: null, fixed: {}, lasts: false };
+
+const OVERRIDE_VETOES = {
+  field: "override_vetoes" as const,
+  label: "Pass over soft vetoes (a replica that lags, a paused host). Hard ones hold all the same.",
+  required: false,
+};
 
 /** The orders that are worth a button, given what is known of the service. */
 export function offers(service: Summary): Offer[] {
-  const all = [takeover(service), giveback(service), cure(service), cancel(service)];
+  const all = [takeover(service), giveback(service), cure(service), cancel(service), pause(service)];
   if (service.words.some((word) => word.me && word.view?.role === "fresh")) all.push(bootstrap(service));
   const force = forced(service);
   if (force) all.push(force);
+  const orphan = orphaned(service);
+  if (orphan) all.push(orphan);
   return all;
 }
 
@@ -58,7 +71,7 @@ function takeover(service: Summary): Offer {
     icon: "swap",
     unavailable,
     targets,
-    keepsReason: true,
+    extra: OVERRIDE_VETOES,
     effects: [
       `${from?.host ?? "The active host"} asks ${to} whether it can back the service up; if it declines, nothing changes and its reason is shown.`,
       "New requests wait or are refused, existing ones complete; every one that can't is listed in the compilation.",
@@ -82,6 +95,7 @@ function giveback(service: Summary): Offer {
     label: "Give back",
     icon: "home",
     unavailable,
+    extra: OVERRIDE_VETOES,
     effects: [
       `The service moves home to ${service.home} by the same protocol as a takeover: assessment, drain, compilation, release.`,
       `If ${service.home} is not ready, it is refused and says what is missing.`,
@@ -156,8 +170,61 @@ function forced(service: Summary): Offer | null {
     icon: "bad",
     unavailable: me.view.role === "fresh" ? "This host's store is empty: it does not know the service." : null,
     silent,
-    keepsReason: true,
+    ...overrideStayDown(me.view.stay_down ?? null),
     danger: `If one of them still serves, two hosts will serve at once, and their data will part. Nobody can detect that you were wrong. Make sure first: its console, its power, its switch port.`,
     effects: [`${me.host} serves with a new, higher term, without the word of ${list(silent)}.`, "Requests that were under way there are not known here: there is no compilation of them.", "Hosts that can be heard must promise not to serve; if one can't, it is refused."],
+  };
+}
+
+/** A host that must stay down serves only by an order that says so. */
+function overrideStayDown(order: StayDown | null): Pick<Offer, "extra"> {
+  if (order?.phase !== "faulty") return { extra: null };
+  const label = `This host is ordered to stay down for ${order.fault}. Let it serve all the same.`;
+  return { extra: { field: "override_stay_down", label, required: true } };
+}
+
+/** Everybody answers, and nobody holds the service. */
+function orphaned(service: Summary): Offer | null {
+  const me = meOf(service);
+  const all = service.words;
+  if (!me?.view || service.takeover || me.view.role === "fresh" || !all.every((word) => word.reachable && !word.view?.held_term)) return null;
+  return {
+    ...NOTHING,
+    order: "takeover",
+    forced: true,
+    fixed: { force: true },
+    label: "Serve here by force",
+    icon: "bad",
+    unavailable: null,
+    ...overrideStayDown(me.view.stay_down ?? null),
+    danger: `Nobody holds ${service.service}. Choose the host with the newest data: what ${me.host} has is what the clients will get.`,
+    effects: [`${me.host} serves with a new, higher term once every other host has promised not to.`, "If one of them can't promise, it is refused and says why."],
+  };
+}
+
+function pause(service: Summary): Offer {
+  const paused = service.pauses.find(({ pause }) => pause.scope === "service" || pause.scope === "flapping");
+  if (paused) {
+    return {
+      ...NOTHING,
+      order: "unpause",
+      label: "End the pause",
+      icon: "right",
+      unavailable: null,
+      effects: ["The service may move by itself again: a fault that still stands is acted on at once.", "Moves that were counted against it are forgotten."],
+    };
+  }
+  return {
+    ...NOTHING,
+    order: "pause",
+    label: "Pause",
+    icon: "stay",
+    unavailable: null,
+    lasts: true,
+    effects: [
+      "No takeover and no giveback of it is begun by itself any more, on any host; what is under way goes on.",
+      "Faults are told as ever, and your own orders are carried out.",
+      "A fault that says when the server must be down is obeyed: it is shut down in order, and nobody takes over.",
+    ],
   };
 }

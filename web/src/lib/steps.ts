@@ -30,6 +30,7 @@ const NAMES: Record<StepKey, string[]> = {
   monitor: ["well", "impaired", "fault-noted", "unknown", "started", "started-fresh", "started-serving", "synced", "adopted", "hello-again", "greeted", "hello", "holder-found"],
   indicate: [
     ...["fault-indicated", "fault-heard", "takeover-ordered", "takeover-asked", "giveback-ordered", "giveback-planned", "giveback-begun"],
+    ...["move-withheld", "giveback-withheld", "paused", "unpaused", "pause-ended", "pauses-heard", "pauses-taught"],
     ...["asked-again", "order-passed-on", "order-refused", "ask-refused", "ask-was-refused"],
   ],
   report: ["fault-reported"],
@@ -37,7 +38,7 @@ const NAMES: Record<StepKey, string[]> = {
     ...["assessing", "shutdown-commanded", "declined", "candidate-declined", "candidate-silent", "offer-stale", "offer-cancelled"],
     ...["offer-forgotten", "ask-ended", "own-term-told"],
   ],
-  drain: ["drain-started", "admission-stopped", "drain-progressed", "drain-heard", "drained", "drain-forced", "drain-extended", "drain-aborted", "shut-down-alone", "shut-down-next"],
+  drain: ["drain-started", "admission-stopped", "drain-progressed", "drain-heard", "drained", "drain-forced", "drain-extended", "extension-asked", "extension-granted", "extension-refused", "drain-aborted", "shut-down-alone", "shut-down-next"],
   compile: ["compilation-sealed", "compilation-resent", "compilation-received", "compilation-stored", "compilation-incomplete", "compilation-kept"],
   release: ["server-stopping", "server-stopped", "stop-forced", "address-not-dropped", "released", "release-resent", "release-reissued", "grant-refused"],
   takeover: [

@@ -5,7 +5,7 @@
 
 import type { Tone } from "./words";
 import { ago, list, ROLES } from "./words";
-import type { HostView, ServiceView, TakeoverView, Term } from "./wire";
+import type { DeclineView, HostView, PauseView, ServiceView, TakeoverView, Term } from "./wire";
 
 /** A word older than this is not taken for the present state. */
 const OLD_MS = 10_000;
@@ -40,6 +40,10 @@ export interface Summary {
   disagreements: Disagreement[];
   takeover: TakeoverView | null;
   alerts: { host: string; text: string }[];
+  /** Pauses in force, each once: that of a host with its name. */
+  pauses: { host: string | null; pause: PauseView }[];
+  /** Candidates that declined when the holder last asked. */
+  declined: DeclineView[];
 }
 
 export interface Disagreement {
@@ -69,7 +73,15 @@ function summary(name: string, hosts: readonly HostView[], ageOf: (host: HostVie
     disagreements: disagreementsOf(words, takeover),
     takeover,
     alerts: words.flatMap((word) => (word.view?.alerts ?? []).map((text) => ({ host: word.host, text }))),
+    pauses: pausesOf(words),
+    declined: words.find((word) => word.reachable && word.view?.held_term)?.view?.declined ?? [],
   };
+}
+
+function pausesOf(words: Word[]): Summary["pauses"] {
+  const all = words.filter((word) => word.reachable).flatMap((word) => (word.view?.pauses ?? []).map((pause) => ({ host: pause.scope === "host" ? word.host : null, pause })));
+  const key = ({ host, pause }: Summary["pauses"][number]): string => `${host ?? ""} ${pause.scope}`;
+  return all.filter((one, place) => all.findIndex((other) => key(other) === key(one)) === place);
 }
 
 function wordOf(host: string, service: string, hosts: readonly HostView[], ageOf: (host: HostView) => number | null): Word {

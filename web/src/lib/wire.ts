@@ -74,6 +74,26 @@ export interface ServiceView {
   address: AddressView;
   probes: ProbeView[];
   alerts: string[];
+  /** A daemon of an older version does not say these. */
+  pauses?: PauseView[];
+  declined?: DeclineView[];
+  moves?: { counted: number; bound: number };
+}
+
+export type PauseScope = "cluster" | "service" | "host" | "flapping";
+
+export interface PauseView {
+  scope: PauseScope;
+  by: string;
+  reason: string;
+  since_ms: number;
+  until_ms: number | null;
+}
+
+export interface DeclineView {
+  host: string;
+  takeover: string;
+  refusal: Refusal;
 }
 
 export interface StayDown {

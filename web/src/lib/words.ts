@@ -88,6 +88,8 @@ export const TIMERS: Record<string, string> = {
   giveback: "it gives the service home",
   fence: "it gives up waiting for fences",
   reboot: "it gives up waiting for the reboot command",
+  pause: "the pause ends by itself",
+  extension: "it gives up waiting for the second's word on a longer drain",
 };
 
 /** Timers of everyday life; they tick all the time and say nothing about trouble. */
@@ -149,6 +151,9 @@ export function clock(atMs: number): string {
   const two = (n: number): string => String(n).padStart(2, "0");
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
+
+/** Day and time of day, for what may have been days ago. */
+export const dateTime = (atMs: number): string => `${day(atMs)} ${clock(atMs).slice(0, 8)}`;
 
 export function day(atMs: number): string {
   const date = new Date(atMs);

@@ -7,6 +7,7 @@ pub(crate) mod faults;
 pub(crate) mod hosts;
 pub(crate) mod journal;
 pub(crate) mod orders;
+pub(crate) mod pauses;
 pub(crate) mod services;
 pub(crate) mod takeovers;
 
@@ -37,6 +38,12 @@ pub(crate) fn guarded() -> Routes {
         .post("/api/v1/services/{service}/cure", orders::cure)
         .post("/api/v1/services/{service}/cancel", orders::cancel)
         .post("/api/v1/services/{service}/bootstrap", orders::bootstrap)
+        .post("/api/v1/services/{service}/pause", pauses::pause_service)
+        .delete("/api/v1/services/{service}/pause", pauses::unpause_service)
+        .post("/api/v1/hosts/{host}/pause", pauses::pause_host)
+        .delete("/api/v1/hosts/{host}/pause", pauses::unpause_host)
+        .post("/api/v1/pause", pauses::pause_cluster)
+        .delete("/api/v1/pause", pauses::unpause_cluster)
         .get("/api/v1/takeovers", takeovers::list)
         .get("/api/v1/takeovers/{id}", takeovers::one)
         .delete("/api/v1/takeovers/{id}", takeovers::cancel)

@@ -22,7 +22,8 @@ use crate::wire::{
     TakeoverRequest,
 };
 
-/// Moves the service to another host. With `confirm_stopped`, the answering host takes it although others are silent.
+/// Moves the service to another host. With `confirm_stopped`, `force` or `override_stay_down`, the answering host takes it
+/// by force: although others are silent, nobody holds it, or it is ordered to stay down.
 #[utoipa::path(post, path = "/api/v1/services/{service}/takeover", tag = "orders", params(("service" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = TakeoverRequest, responses(
     (status = 202, description = "Accepted; `Location` names the operation", body = Accepted, headers(("Location" = String))),
     (status = 409, description = "Refused", body = Problem, content_type = "application/problem+json"),
@@ -39,8 +40,17 @@ pub(crate) async fn takeover(
     let reason = short_text("reason", &request.reason, MAX_REASON)?;
     let to = request.to.map(|host| host_name("to", &host)).transpose()?;
     let by = caller.by.clone();
-    let order = if request.confirm_stopped.is_empty() {
-        Order::TakeOver { to, by, reason }
+    let forced = request.force || request.override_stay_down || !request.confirm_stopped.is_empty();
+    let order = if !forced {
+        Order::TakeOver {
+            to,
+            by,
+            reason,
+            override_vetoes: request.override_vetoes,
+        }
+    } else if request.override_vetoes {
+        let detail = "override_vetoes is for a takeover that a candidate may decline; nobody is asked in a forced one";
+        return Err(Box::new(Problem::invalid("override_vetoes", detail)));
     } else {
         require_here(shared.host.name(), to)?;
         let name = |host: &String| host_name("confirm_stopped", host);
@@ -49,6 +59,7 @@ pub(crate) async fn takeover(
             by,
             reason,
             at: now_ms() / 1000,
+            override_stay_down: request.override_stay_down,
         }
     };
     give(shared, sender, service, OrderKind::Takeover, order, caller, &body.bytes).await
@@ -66,7 +77,11 @@ pub(crate) async fn giveback(
     body: Body<GivebackRequest>,
 ) -> Answer<Response> {
     let caller = sender.caller(body.value.by)?;
-    let order = Order::Giveback { by: caller.by.clone() };
+    let order = Order::Giveback {
+        by: caller.by.clone(),
+        reason: reason_or_none(body.value.reason)?,
+        override_vetoes: body.value.override_vetoes,
+    };
     give(shared, sender, service, OrderKind::Giveback, order, caller, &body.bytes).await
 }
 
@@ -82,7 +97,10 @@ pub(crate) async fn cure(
     body: Body<CureRequest>,
 ) -> Answer<Response> {
     let caller = sender.caller(body.value.by)?;
-    let order = Order::Cure { by: caller.by.clone() };
+    let order = Order::Cure {
+        by: caller.by.clone(),
+        reason: reason_or_none(body.value.reason)?,
+    };
     give(shared, sender, service, OrderKind::Cure, order, caller, &body.bytes).await
 }
 
@@ -98,16 +116,11 @@ pub(crate) async fn cancel(
     body: Body<CancelRequest>,
 ) -> Answer<Response> {
     let caller = sender.caller(body.value.by)?;
-    give(
-        shared,
-        sender,
-        service,
-        OrderKind::Cancel,
-        Order::Cancel,
-        caller,
-        &body.bytes,
-    )
-    .await
+    let order = Order::Cancel {
+        by: caller.by.clone(),
+        reason: reason_or_none(body.value.reason)?,
+    };
+    give(shared, sender, service, OrderKind::Cancel, order, caller, &body.bytes).await
 }
 
 /// Starts the service for the first time, on the answering host.
@@ -125,6 +138,7 @@ pub(crate) async fn bootstrap(
     let order = Order::Bootstrap {
         by: caller.by.clone(),
         at: now_ms() / 1000,
+        reason: reason_or_none(body.value.reason)?,
     };
     give(
         shared,
@@ -166,6 +180,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Sender {
 }
 
 impl Sender {
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// The caller under the name given, else under its address.
     pub(crate) fn caller(&self, by: Option<String>) -> Answer<Caller> {
         let address = self.address.map(|RemoteAddress(address)| address);
@@ -220,7 +246,9 @@ async fn carry_out(
     let location = match (&takeover, kind) {
         (Some(id), _) => format!("/api/v1/takeovers/{id}"),
         (None, OrderKind::Takeover | OrderKind::Giveback) => format!("/api/v1/services/{service}/takeover"),
-        (None, OrderKind::Cure | OrderKind::Cancel | OrderKind::Bootstrap) => format!("/api/v1/services/{service}"),
+        (None, OrderKind::Cure | OrderKind::Cancel | OrderKind::Bootstrap | OrderKind::Pause | OrderKind::Unpause) => {
+            format!("/api/v1/services/{service}")
+        }
     };
     Ok(Accepted {
         order: kind,
@@ -263,11 +291,11 @@ fn kept_accepted(accepted: &Accepted) -> KeptAnswer {
     )
 }
 
-fn kept_problem(problem: &Problem) -> KeptAnswer {
+pub(crate) fn kept_problem(problem: &Problem) -> KeptAnswer {
     kept(problem.status_code(), None, MEDIA_TYPE, problem.body())
 }
 
-fn kept(status: StatusCode, location: Option<String>, content_type: &str, body: String) -> KeptAnswer {
+pub(crate) fn kept(status: StatusCode, location: Option<String>, content_type: &str, body: String) -> KeptAnswer {
     let content_type = content_type.to_owned();
     KeptAnswer {
         request_digest: String::new(),
@@ -291,7 +319,15 @@ fn host_name(field: &str, text: &str) -> Answer<HostName> {
     HostName::new(text).map_err(|error| Box::new(Problem::invalid(field, format!("{field}: {error}"))))
 }
 
-fn short_text(field: &str, text: &str, max: usize) -> Answer<String> {
+/// A reason where one was given.
+pub(crate) fn reason_or_none(reason: Option<String>) -> Answer<String> {
+    reason.map_or_else(
+        || Ok(NO_REASON.to_owned()),
+        |text| short_text("reason", &text, MAX_REASON),
+    )
+}
+
+pub(crate) fn short_text(field: &str, text: &str, max: usize) -> Answer<String> {
     let text = text.trim();
     let fits = (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     let detail = || format!("{field} must be one line of 1 to {max} characters");
@@ -305,7 +341,10 @@ fn short_text(field: &str, text: &str, max: usize) -> Answer<String> {
 /// How long an answer waits for the takeover that an order opens, to name it. The order itself is accepted by then.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 
+/// What stands in the journal where nobody said why.
+const NO_REASON: &str = "no reason given";
+
 /// Names and reasons are for the journal, not for essays.
 const MAX_BY: usize = 100;
 
-const MAX_REASON: usize = 500;
+pub(crate) const MAX_REASON: usize = 500;

@@ -9,7 +9,7 @@ use understudy_protocol::{Order, ServiceName};
 use utoipa::IntoParams;
 
 use super::limit;
-use super::orders::{Sender, give};
+use super::orders::{Sender, give, reason_or_none};
 use crate::extract::{Body, NameIn, Params, service_filter};
 use crate::host::PageFilter;
 use crate::problem::Answer;
@@ -112,16 +112,11 @@ pub(crate) async fn cancel(
     let unknown = |_| Box::new(Problem::unknown_service(&takeover.service));
     let service = ServiceName::new(&takeover.service).map_err(unknown)?;
     let caller = sender.caller(body.value.by)?;
-    give(
-        shared,
-        sender,
-        service,
-        OrderKind::Cancel,
-        Order::Cancel,
-        caller,
-        &body.bytes,
-    )
-    .await
+    let order = Order::Cancel {
+        by: caller.by.clone(),
+        reason: reason_or_none(body.value.reason)?,
+    };
+    give(shared, sender, service, OrderKind::Cancel, order, caller, &body.bytes).await
 }
 
 async fn find(shared: &Shared, id: &str) -> Answer<Takeover> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use understudy_protocol as protocol;
 
 use super::{
-    Attribute, Cause, Disposition, DownPhase, Fault, FaultKind, Outcome, PeerView, Progress, RequestLine, RequestState,
-    Role, ServiceView, Severity, StayDown, Surroundings, TakeoverView, Term, TimerView, Verdict,
+    Attribute, Cause, DeclineView, Disposition, DownPhase, Fault, FaultKind, MovesView, Outcome, PauseView, PeerView,
+    Progress, RequestLine, RequestState, Role, ServiceView, Severity, StayDown, Surroundings, TakeoverView, Term,
+    TimerView, Verdict,
 };
 
 /// Whole milliseconds, as far as 64 bits go.
@@ -114,11 +115,11 @@ impl From<&protocol::Cause> for Cause {
     fn from(cause: &protocol::Cause) -> Self {
         match cause {
             protocol::Cause::Fault(fault) => Cause::Fault { fault: fault.into() },
-            protocol::Cause::Requested { by, reason } => Cause::Requested {
+            protocol::Cause::Requested { by, reason, .. } => Cause::Requested {
                 by: by.clone(),
                 reason: reason.clone(),
             },
-            protocol::Cause::Giveback { by } => Cause::Giveback { by: by.clone() },
+            protocol::Cause::Giveback { by, .. } => Cause::Giveback { by: by.clone() },
         }
     }
 }
@@ -206,6 +207,12 @@ impl ServiceView {
             address: around.address,
             probes: around.probes,
             alerts: view.alerts.clone(),
+            pauses: view.pauses.iter().map(PauseView::from).collect(),
+            declined: view.declined.iter().map(DeclineView::from).collect(),
+            moves: MovesView {
+                counted: view.moves.0,
+                bound: view.moves.1,
+            },
         }
     }
 }
@@ -309,8 +316,13 @@ mod tests {
             protocol::Cause::Requested {
                 by: by(),
                 reason: "x".to_owned(),
+                override_vetoes: false,
             },
-            protocol::Cause::Giveback { by: by() },
+            protocol::Cause::Giveback {
+                by: by(),
+                reason: by(),
+                override_vetoes: false,
+            },
         ] {
             assert_eq!(serde_json::to_value(Cause::from(&cause)).unwrap()["kind"], cause.word());
         }

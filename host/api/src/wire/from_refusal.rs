@@ -56,6 +56,16 @@ impl From<&protocol::Refusal> for Refusal {
                 "store-failing",
                 Some("a store that can be written: look at the disk of the state folder".to_owned()),
             ),
+            R::CompilationUnresolved { .. } => (
+                "compilation-unresolved",
+                Some("a disposition for each request of the last takeover, or `override_vetoes`".to_owned()),
+            ),
+            R::StayingDown { fault } => (
+                "staying-down",
+                Some(format!("the fault {fault} cured, or `override_stay_down`")),
+            ),
+            R::NotPaused { .. } => ("not-paused", None),
+            R::Unfamiliar => ("unfamiliar", Some("an upgrade of this host".to_owned())),
         };
         let (host, because): (Option<&protocol::HostName>, Option<Refusal>) = match refusal {
             R::NotACandidate { host } | R::Alive { host } | R::HolderSilent { host } => (Some(host), None),
@@ -71,6 +81,9 @@ impl From<&protocol::Refusal> for Refusal {
             | R::NothingUnderWay
             | R::NothingToCure => (None, None),
             R::NotHeard { .. } | R::AlreadyBootstrapped { .. } | R::StoreFailing { .. } => (None, None),
+            R::CompilationUnresolved { .. } | R::StayingDown { .. } | R::NotPaused { .. } | R::Unfamiliar => {
+                (None, None)
+            }
         };
         let would_change = would_change.or_else(|| because.as_ref().and_then(|inner| inner.would_change.clone()));
         Refusal {
@@ -79,6 +92,9 @@ impl From<&protocol::Refusal> for Refusal {
             would_change,
             host: host.map(ToString::to_string),
             because: because.map(Box::new),
+            source: None,
+            hard: matches!(refusal, R::CompilationUnresolved { .. }).then_some(false),
+            vetoes: Vec::new(),
         }
     }
 }
@@ -91,6 +107,9 @@ fn plain(code: &str, message: String, would_change: Option<String>) -> Refusal {
         would_change,
         host: None,
         because: None,
+        source: None,
+        hard: None,
+        vetoes: Vec::new(),
     }
 }
 
@@ -101,17 +120,44 @@ impl From<&protocol::Decline> for Refusal {
             D::ServerFailing { fault, .. } => ("server-failing", Some(format!("the fault {fault} cured"))),
             D::ServerUnknown => ("server-unknown", Some("a healthy verdict of its probe".to_owned())),
             D::Plugin(plugin) => (plugin.code.as_str(), plugin.would_accept_if.clone()),
-            D::AssessmentTimedOut { .. } => ("assessment-timed-out", None),
-            D::AssessmentFailed { .. } => ("assessment-failed", None),
+            D::AssessmentTimedOut { .. } => (
+                "assessment-timed-out",
+                Some("an assessment that ends in time".to_owned()),
+            ),
+            D::AssessmentFailed { .. } => ("assessment-failed", Some("an assessment that works".to_owned())),
             D::StayingDown { fault } => ("staying-down", Some(format!("the fault {fault} cured"))),
             D::NotSynced { missing } => ("not-synced", Some(format!("a word from {}", texts(missing).join(", ")))),
             D::Fresh => ("fresh", Some("a word from the host that holds the service".to_owned())),
-            D::TooManyAttempts { .. } => ("too-many-attempts", Some("some time without takeovers".to_owned())),
+            D::TooManyAttempts { .. } => (
+                "too-many-attempts",
+                Some("some time without takeovers, or an operator's order".to_owned()),
+            ),
             D::Busy => ("busy", Some("the end of its other round".to_owned())),
             D::StoreFailing => ("store-failing", Some("a store that can be written".to_owned())),
+            D::Paused { .. } => (
+                "paused",
+                Some("the end of the pause, or an operator's order".to_owned()),
+            ),
+            D::Several(reasons) => ("several", Some(several(reasons))),
+            D::Unfamiliar => ("unfamiliar", Some("an upgrade of this host".to_owned())),
         };
-        plain(code, decline.to_string(), would_change)
+        let vetoes = match decline {
+            D::Several(reasons) => reasons.iter().map(Refusal::from).collect(),
+            _ => Vec::new(),
+        };
+        Refusal {
+            source: Some(decline.source().to_owned()),
+            hard: Some(decline.is_hard()),
+            vetoes,
+            ..plain(code, decline.to_string(), would_change)
+        }
     }
+}
+
+/// What would change all of them.
+fn several(reasons: &[protocol::Decline]) -> String {
+    let each = reasons.iter().filter_map(|reason| Refusal::from(reason).would_change);
+    each.collect::<Vec<_>>().join("; and ")
 }
 
 impl From<&protocol::Cancel> for Refusal {

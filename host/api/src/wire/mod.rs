@@ -16,6 +16,7 @@ mod host;
 mod journal;
 mod ledger;
 mod order;
+mod pause;
 mod problem;
 mod proof;
 mod service;
@@ -30,6 +31,9 @@ pub use ledger::{
 };
 pub use order::{
     Accepted, ActiveAnswer, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, OrderKind, TakeoverRequest,
+};
+pub use pause::{
+    DeclineView, MovesView, PauseAnswer, PauseRequest, PauseScope, PauseView, ServicePaused, UnpauseRequest,
 };
 pub use problem::{Problem, Refusal};
 pub use proof::{

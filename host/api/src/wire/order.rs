@@ -17,15 +17,38 @@ pub struct TakeoverRequest {
     /// breaks the promise that one host only serves, and can't be detected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirm_stopped: Vec<String>,
+    /// Pass over soft vetoes of the candidate (its replica lags, somebody works on it); hard ones hold.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub override_vetoes: bool,
+    /// Take the service on the answering host by force, with every other candidate's promise or `confirm_stopped`: for a
+    /// service that nobody holds.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub force: bool,
+    /// The same, although the answering host is ordered to stay down for a fault.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub override_stay_down: bool,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+}
+
+// serde wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// `POST /services/{service}/giveback`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivebackRequest {
+    /// Why: kept in the journal and the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+    /// Pass over soft vetoes of the home host; hard ones hold.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub override_vetoes: bool,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -35,6 +58,10 @@ pub struct GivebackRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CureRequest {
+    /// Why: kept in the journal and the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -44,6 +71,10 @@ pub struct CureRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
+    /// Why: kept in the journal and the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
     /// Who orders, for the log; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -53,6 +84,10 @@ pub struct CancelRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BootstrapRequest {
+    /// Why: kept in the journal and the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -72,6 +107,10 @@ pub enum OrderKind {
     Cancel,
     /// Start the service for the first time.
     Bootstrap,
+    /// Let nothing move by itself.
+    Pause,
+    /// End that.
+    Unpause,
 }
 
 /// An accepted order: it is under way, not done. `Location` names where to look.

@@ -18,6 +18,16 @@ pub struct Refusal {
     /// That host's own reason.
     #[schema(no_recursion)]
     pub because: Option<Box<Refusal>>,
+    /// `probe`, `plugin`, `operator` or `protocol`, for a candidate's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether no operator may pass over it, for a candidate's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard: Option<bool>,
+    /// Each reason by itself, where there is more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub vetoes: Vec<Refusal>,
 }
 
 /// An error: `application/problem+json`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Attribute, Fault, TakeoverView, Term, Verdict};
+use super::{Attribute, DeclineView, Fault, MovesView, PauseView, TakeoverView, Term, Verdict};
 
 /// The roles a host can have for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -80,6 +80,15 @@ pub struct ServiceView {
     pub probes: Vec<ProbeView>,
     /// Standing alerts, in words.
     pub alerts: Vec<String>,
+    /// The pauses in force here, the widest first.
+    #[serde(default)]
+    pub pauses: Vec<PauseView>,
+    /// Why candidates declined when this host last asked them.
+    #[serde(default)]
+    pub declined: Vec<DeclineView>,
+    /// How often the service moved by itself lately, as far as this host knows.
+    #[serde(default)]
+    pub moves: MovesView,
 }
 
 /// A held stay-down order.

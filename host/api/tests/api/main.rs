@@ -6,6 +6,7 @@ mod events;
 mod guards;
 mod orders;
 mod page;
+mod pauses;
 mod reads;
 mod samples;
 mod support;

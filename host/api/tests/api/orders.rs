@@ -39,6 +39,7 @@ async fn a_takeover_is_accepted_and_can_be_followed() {
         to: Some(host("beta")),
         by: "ann".to_owned(),
         reason: "kernel update".to_owned(),
+        override_vetoes: false,
     };
     assert_eq!(served.host.orders(), [wanted]);
     let caller = served.host.orders.lock().unwrap()[0].2.clone();
@@ -88,6 +89,7 @@ async fn a_takeover_without_a_round_points_to_the_service() {
         by,
         reason: "beta burnt down".to_owned(),
         at: 0,
+        override_stay_down: false,
     };
     let given: Vec<Order> = served.host.orders().into_iter().map(timeless).collect();
     assert_eq!(given, [wanted]);
@@ -105,29 +107,109 @@ fn timeless(order: Order) -> Order {
             stopped,
             by,
             reason,
+            override_stay_down,
             at,
         } => Order::Force {
             stopped,
             by,
             reason,
+            override_stay_down,
             at: checked(at),
         },
-        Order::Bootstrap { by, at } => Order::Bootstrap { by, at: checked(at) },
+        Order::Bootstrap { by, reason, at } => Order::Bootstrap {
+            by,
+            reason,
+            at: checked(at),
+        },
         other => other,
     }
+}
+
+fn by() -> String {
+    "ann".to_owned()
+}
+
+fn none() -> String {
+    "no reason given".to_owned()
+}
+
+#[tokio::test]
+async fn what_an_operator_overrides_is_said_and_not_mixed() {
+    let served = served().await;
+    for body in [
+        r#"{"reason":"nobody holds it","force":true}"#,
+        r#"{"reason":"it must serve","override_stay_down":true}"#,
+        r#"{"reason":"the lag is fine","override_vetoes":true}"#,
+    ] {
+        let reply = served.post(TAKEOVER, body).await;
+        assert_eq!(reply.status, StatusCode::ACCEPTED, "{body}: {}", reply.text());
+    }
+    let orders = served.host.orders();
+    assert!(matches!(&orders[0], Order::Force { stopped, override_stay_down: false, .. } if stopped.is_empty()));
+    assert!(matches!(
+        &orders[1],
+        Order::Force {
+            override_stay_down: true,
+            ..
+        }
+    ));
+    assert!(matches!(
+        &orders[2],
+        Order::TakeOver {
+            override_vetoes: true,
+            ..
+        }
+    ));
+    let mixed = served
+        .post(TAKEOVER, r#"{"reason":"x","force":true,"override_vetoes":true}"#)
+        .await;
+    assert_eq!(mixed.json()["field"], "override_vetoes");
+    let given = served
+        .post(
+            "/api/v1/services/redis/giveback",
+            r#"{"reason":"all is well","by":"ann"}"#,
+        )
+        .await;
+    assert_eq!(given.status, StatusCode::ACCEPTED);
+    let wanted = Order::Giveback {
+        by: by(),
+        reason: "all is well".to_owned(),
+        override_vetoes: false,
+    };
+    assert_eq!(served.host.orders().last(), Some(&wanted));
 }
 
 #[tokio::test]
 async fn the_other_orders_reach_the_machine() {
     let served = served().await;
     for (path, order) in [
-        ("giveback", Order::Giveback { by: "ann".to_owned() }),
-        ("cure", Order::Cure { by: "ann".to_owned() }),
-        ("cancel", Order::Cancel),
+        (
+            "giveback",
+            Order::Giveback {
+                by: by(),
+                reason: none(),
+                override_vetoes: false,
+            },
+        ),
+        (
+            "cure",
+            Order::Cure {
+                by: by(),
+                reason: none(),
+            },
+        ),
+        (
+            "cancel",
+            Order::Cancel {
+                by: by(),
+                reason: none(),
+            },
+        ),
         (
             "bootstrap",
             Order::Bootstrap {
-                by: "ann".to_owned(),
+                by: by(),
+                reason: none(),
                 at: 0,
             },
         ),
@@ -155,6 +237,7 @@ async fn a_refusal_is_data() {
         code: "replica-lag".to_owned(),
         message: "the replica is 90 MB behind".to_owned(),
         would_accept_if: Some("it is less than 10 MB behind".to_owned()),
+        hard: false,
     };
     served.host.refuse(Refusal::Declined {
         host: host("beta"),
@@ -336,7 +419,7 @@ async fn a_takeover_is_cancelled_by_its_id() {
         (reply.status, reply.json()["order"].as_str()),
         (StatusCode::ACCEPTED, Some("cancel"))
     );
-    assert_eq!(served.host.orders(), [Order::Cancel]);
+    assert!(matches!(&served.host.orders()[..], [Order::Cancel { .. }]));
 
     assert_eq!(delete("old").await.problem(), (409, "over".to_owned()));
     assert_eq!(delete("none").await.problem().0, 404);

@@ -58,6 +58,9 @@ pub(crate) fn service_view(me: &str) -> ServiceView {
         timers: vec![(protocol::TimerName::StayDown, Duration::from_millis(1500))],
         peers: Vec::new(),
         alerts: Vec::new(),
+        pauses: Vec::new(),
+        declined: Vec::new(),
+        moves: (0, 6),
     };
     let address = AddressView {
         mode: AddressMode::Proxy,

@@ -57,10 +57,8 @@ pub(super) enum Command {
         /// Why: kept in the journal
         #[arg(long, default_value = "asked for by an operator")]
         reason: String,
-        /// This host is stopped for certain: take the service although it can't be asked. Repeat it for each silent host.
-        /// If it is not true, two hosts serve, and nothing can detect that
-        #[arg(long, value_name = "HOST")]
-        confirm_stopped: Vec<HostName>,
+        #[command(flatten)]
+        force: Force,
         #[command(flatten)]
         waiting: Waiting,
         #[command(flatten)]
@@ -71,6 +69,12 @@ pub(super) enum Command {
     Giveback {
         /// The service to move
         service: ServiceName,
+        /// Why: kept in the journal
+        #[arg(long)]
+        reason: Option<String>,
+        /// Pass over soft vetoes of the home host
+        #[arg(long, requires = "reason")]
+        override_vetoes: bool,
         #[command(flatten)]
         waiting: Waiting,
         #[command(flatten)]
@@ -81,6 +85,9 @@ pub(super) enum Command {
     Cure {
         /// The service whose server was at fault
         service: ServiceName,
+        /// What was done: kept in the journal
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         daemon: Daemon,
     },
@@ -89,6 +96,9 @@ pub(super) enum Command {
     Cancel {
         /// The service
         service: ServiceName,
+        /// Why: kept in the journal
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         daemon: Daemon,
     },
@@ -97,8 +107,36 @@ pub(super) enum Command {
     Bootstrap {
         /// The service
         service: ServiceName,
+        /// Why here: kept in the journal
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         waiting: Waiting,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Let nothing move by itself: during maintenance, or while somebody looks for a cause
+    #[command(after_help = PAUSE)]
+    Pause {
+        #[command(flatten)]
+        what: What,
+        /// Why: everybody sees it
+        #[arg(long)]
+        reason: String,
+        /// For how long, like `30m` or `2h`; default: until `understudy unpause`
+        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        lasts: Option<Duration>,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// End a pause, the flap guard's too
+    #[command(after_help = UNPAUSE)]
+    Unpause {
+        #[command(flatten)]
+        what: What,
+        /// Why: kept in the journal
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         daemon: Daemon,
     },
@@ -250,6 +288,38 @@ pub(super) struct Directory {
     pub(super) identity: PathBuf,
 }
 
+/// What is passed over in a takeover; each needs a reason.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Force {
+    /// Pass over soft vetoes of the candidate: a replica that lags, a host that is paused. Hard ones hold
+    #[arg(long, requires = "reason", conflicts_with_all = ["confirm_stopped", "force", "override_stay_down"])]
+    pub(super) override_vetoes: bool,
+    /// This host is stopped for certain: take the service although it can't be asked. Repeat it for each silent host.
+    /// If it is not true, two hosts serve, and nothing can detect that
+    #[arg(long, value_name = "HOST")]
+    pub(super) confirm_stopped: Vec<HostName>,
+    /// Nobody holds the service: take it here, with the promise of every host that is not confirmed as stopped
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Take it here by force although this host is ordered to stay down for a fault
+    #[arg(long, requires = "reason")]
+    pub(super) override_stay_down: bool,
+}
+
+/// What is paused.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct What {
+    /// This service, on every host
+    pub(super) service: Option<ServiceName>,
+    /// Every service on the answering host: nothing moves to it or away from it
+    #[arg(long)]
+    pub(super) host: bool,
+    /// Every service of the cluster that the answering host knows
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
 /// Which daemon to ask, and how to show the answer.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Daemon {
@@ -311,6 +381,22 @@ pub(super) fn word<T: ValueEnum>(value: &T) -> String {
         .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
+/// `90s`, `30m`, `2h` or `3d`.
+fn span(text: &str) -> Result<Duration, String> {
+    let how = || "write a number with a unit, like 90s, 30m, 2h or 3d".to_owned();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(how)?);
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(how()),
+    };
+    let number: u64 = digits.parse().map_err(|_| how())?;
+    let whole = number.checked_mul(seconds).filter(|whole| *whole > 0).ok_or_else(how)?;
+    Ok(Duration::from_secs(whole))
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     number
@@ -328,6 +414,48 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_span_has_a_unit() {
+        assert_eq!(span("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
+        for wrong in [
+            "",
+            "2",
+            "h",
+            "0m",
+            "2w",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_override_needs_a_reason() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        for line in [
+            "understudy takeover redis --override-vetoes",
+            "understudy takeover redis --override-stay-down",
+            "understudy giveback redis --override-vetoes",
+            "understudy takeover redis --reason x --override-vetoes --force",
+            "understudy pause redis",
+            "understudy pause --reason x",
+            "understudy pause redis --host --reason x",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        for line in [
+            "understudy takeover redis --reason x --override-vetoes",
+            "understudy takeover redis --reason x --override-stay-down --confirm-stopped beta",
+            "understudy takeover redis --force",
+            "understudy pause redis --reason x --for 2h",
+            "understudy unpause --all",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
     }
 
     #[test]

@@ -72,6 +72,12 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await?.decode()
     }
 
+    /// Ends something.
+    pub(super) async fn delete<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(Failure::failed)?;
+        self.ask(Method::DELETE, path, Some(body)).await?.decode()
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Answer, Failure> {
         let asked = tokio::time::timeout(ANSWER_PATIENCE, self.exchange(method, path, body)).await;
         asked.unwrap_or_else(|_| Err(self.unreachable(&format!("no answer within {ANSWER_PATIENCE:?}"))))

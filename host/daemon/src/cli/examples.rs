@@ -40,9 +40,13 @@ pub(super) const TAKEOVER: &str = "\
 Examples:
   understudy takeover redis --reason 'kernel update' --wait
   understudy takeover redis --to beta
+  understudy takeover redis --to beta --override-vetoes --reason 'the 50 MB of lag may be lost'
   understudy takeover redis --confirm-stopped alpha --reason 'alpha: power off, seen by Kim'
+  understudy takeover redis --force --reason 'nobody holds it, and the newest data is here'
+  understudy takeover redis --override-stay-down --confirm-stopped alpha --reason 'alpha burnt, this disk must do'
 
-The last one is for a host that is silent. Look first: switch it off, or pull its cable. A host that still serves while
+The last three take the service on the host that is asked, by force; there is no other way around the protocol.
+--confirm-stopped is for a host that is silent. Look first: switch it off, or pull its cable. A host that still serves while
 you confirm that it is stopped means two active hosts, and data that differs.";
 
 pub(super) const GIVEBACK: &str = "\
@@ -55,6 +59,21 @@ Example, on the host that was at fault:
   understudy cure redis
 
 Probes say the same by themselves once they were healthy for the hold time. After it the host comes back as a standby.";
+
+pub(super) const PAUSE: &str = "\
+Examples:
+  understudy pause redis --reason 'looking for the leak'
+  understudy pause --host --reason 'new disk in alpha' --for 2h       on alpha
+  understudy pause --all --reason 'new switch' --for 30m
+
+While paused, no takeover and no giveback is begun by itself; faults are told as ever, and your own orders are carried
+out. A fault that says when the server must be down is obeyed: it is shut down in order, and nobody takes over.";
+
+pub(super) const UNPAUSE: &str = "\
+Examples:
+  understudy unpause redis            also after the flap guard has stopped it from moving
+  understudy unpause --host           on the host that is paused
+  understudy unpause --all";
 
 pub(super) const CANCEL: &str = "\
 Example:

@@ -12,6 +12,7 @@ mod history;
 mod local;
 mod orders;
 mod out;
+mod pauses;
 mod proof;
 mod requests;
 mod status;
@@ -52,29 +53,40 @@ fn dispatch(command: Command) -> Outcome {
             service,
             to,
             reason,
-            confirm_stopped,
+            force,
             waiting,
             daemon,
-        } => asked(orders::takeover(
-            &daemon,
-            &service,
-            to,
-            reason,
-            confirm_stopped,
-            &waiting,
-        )),
+        } => asked(orders::takeover(&daemon, &service, to, reason, force, &waiting)),
         Command::Giveback {
             service,
+            reason,
+            override_vetoes,
             waiting,
             daemon,
-        } => asked(orders::giveback(&daemon, &service, &waiting)),
-        Command::Cure { service, daemon } => asked(orders::cure(&daemon, &service)),
-        Command::Cancel { service, daemon } => asked(orders::cancel(&daemon, &service)),
+        } => asked(orders::giveback(&daemon, &service, reason, override_vetoes, &waiting)),
+        Command::Cure {
+            service,
+            reason,
+            daemon,
+        } => asked(orders::cure(&daemon, &service, reason)),
+        Command::Cancel {
+            service,
+            reason,
+            daemon,
+        } => asked(orders::cancel(&daemon, &service, reason)),
         Command::Bootstrap {
             service,
+            reason,
             waiting,
             daemon,
-        } => asked(orders::bootstrap(&daemon, &service, &waiting)),
+        } => asked(orders::bootstrap(&daemon, &service, reason, &waiting)),
+        Command::Pause {
+            what,
+            reason,
+            lasts,
+            daemon,
+        } => asked(pauses::pause(&daemon, what, reason, lasts)),
+        Command::Unpause { what, reason, daemon } => asked(pauses::unpause(&daemon, what, reason)),
         Command::Requests {
             round,
             service,

@@ -5,7 +5,7 @@ use understudy_api::wire::{
 };
 use understudy_protocol::{HostName, ServiceName};
 
-use super::args::{Daemon, Waiting};
+use super::args::{Daemon, Force, Waiting};
 use super::client::Client;
 use super::failure::{Failure, Outcome};
 use super::{out, wait};
@@ -16,14 +16,17 @@ pub(super) async fn takeover(
     service: &ServiceName,
     to: Option<HostName>,
     reason: String,
-    confirm_stopped: Vec<HostName>,
+    force: Force,
     waiting: &Waiting,
 ) -> Outcome {
     let forced = !confirm_stopped.is_empty();
     let request = TakeoverRequest {
         to: to.map(|host| host.to_string()),
         reason,
-        confirm_stopped: confirm_stopped.iter().map(ToString::to_string).collect(),
+        confirm_stopped: force.confirm_stopped.iter().map(ToString::to_string).collect(),
+        override_vetoes: force.override_vetoes,
+        force: force.force,
+        override_stay_down: force.override_stay_down,
         by: by(waiting.by.as_ref()),
     };
     let client = Client::find(daemon)?;
@@ -39,10 +42,18 @@ pub(super) async fn takeover(
 }
 
 /// Moves a service home.
-pub(super) async fn giveback(daemon: &Daemon, service: &ServiceName, waiting: &Waiting) -> Outcome {
+pub(super) async fn giveback(
+    daemon: &Daemon,
+    service: &ServiceName,
+    reason: Option<String>,
+    override_vetoes: bool,
+    waiting: &Waiting,
+) -> Outcome {
     let client = Client::find(daemon)?;
     let before = newest(&client, service).await?;
     let request = GivebackRequest {
+        reason,
+        override_vetoes,
         by: by(waiting.by.as_ref()),
     };
     let accepted: Accepted = client.post(&path(service, "giveback"), &request).await?;
@@ -53,11 +64,10 @@ pub(super) async fn giveback(daemon: &Daemon, service: &ServiceName, waiting: &W
 }
 
 /// Says that a fault is cured.
-pub(super) async fn cure(daemon: &Daemon, service: &ServiceName) -> Outcome {
+pub(super) async fn cure(daemon: &Daemon, service: &ServiceName, reason: Option<String>) -> Outcome {
     let client = Client::find(daemon)?;
-    let accepted: Accepted = client
-        .post(&path(service, "cure"), &CureRequest { by: by(None) })
-        .await?;
+    let request = CureRequest { reason, by: by(None) };
+    let accepted: Accepted = client.post(&path(service, "cure"), &request).await?;
     announce(
         daemon,
         &accepted,
@@ -66,11 +76,10 @@ pub(super) async fn cure(daemon: &Daemon, service: &ServiceName) -> Outcome {
 }
 
 /// Ends a takeover.
-pub(super) async fn cancel(daemon: &Daemon, service: &ServiceName) -> Outcome {
+pub(super) async fn cancel(daemon: &Daemon, service: &ServiceName, reason: Option<String>) -> Outcome {
     let client = Client::find(daemon)?;
-    let accepted: Accepted = client
-        .post(&path(service, "cancel"), &CancelRequest { by: by(None) })
-        .await?;
+    let request = CancelRequest { reason, by: by(None) };
+    let accepted: Accepted = client.post(&path(service, "cancel"), &request).await?;
     announce(
         daemon,
         &accepted,
@@ -79,9 +88,15 @@ pub(super) async fn cancel(daemon: &Daemon, service: &ServiceName) -> Outcome {
 }
 
 /// Starts a service for the first time.
-pub(super) async fn bootstrap(daemon: &Daemon, service: &ServiceName, waiting: &Waiting) -> Outcome {
+pub(super) async fn bootstrap(
+    daemon: &Daemon,
+    service: &ServiceName,
+    reason: Option<String>,
+    waiting: &Waiting,
+) -> Outcome {
     let client = Client::find(daemon)?;
     let request = BootstrapRequest {
+        reason,
         by: by(waiting.by.as_ref()),
     };
     let accepted: Accepted = client.post(&path(service, "bootstrap"), &request).await?;
@@ -116,7 +131,7 @@ fn announce(daemon: &Daemon, accepted: &Accepted, text: &str) -> Outcome {
 }
 
 /// In whose name an order is given: it stands in the journal.
-fn by(said: Option<&String>) -> Option<String> {
+pub(super) fn by(said: Option<&String>) -> Option<String> {
     let from = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
     let user = || {
         let id = rustix::process::getuid();

@@ -1,7 +1,9 @@
 //! `understudy status`: who serves what, what is under way, and what is waited for.
 
 use serde_json::json;
-use understudy_api::wire::{HostView, Reading, Role, ServiceOnHost, ServiceOverview, TakeoverView, Verdict};
+use understudy_api::wire::{
+    HostView, PauseScope, PauseView, Reading, Role, ServiceOnHost, ServiceOverview, TakeoverView, Verdict,
+};
 use understudy_protocol::ServiceName;
 
 use super::args::Daemon;
@@ -9,7 +11,7 @@ use super::client::Client;
 use super::failure::{Failure, Outcome};
 use super::out::{self, plain, word};
 use super::table::Table;
-use super::time::length;
+use super::time::{instant, length};
 
 /// Asks and shows.
 pub(super) async fn status(daemon: &Daemon, service: Option<&ServiceName>) -> Outcome {
@@ -179,6 +181,7 @@ fn notices(hosts: &[HostView], services: &[ServiceOverview]) -> String {
                     }),
             );
         }
+        lines.extend(held_back(service));
         lines.extend(hint(service));
     }
     if lines.is_empty() {
@@ -186,6 +189,51 @@ fn notices(hosts: &[HostView], services: &[ServiceOverview]) -> String {
     } else {
         format!("\n{}\n", lines.join("\n"))
     }
+}
+
+/// Pauses, each said once, and candidates that declined.
+fn held_back(service: &ServiceOverview) -> Vec<String> {
+    let name = &service.service;
+    let mut lines: Vec<String> = Vec::new();
+    for on_host in service.hosts.iter().filter(|on_host| on_host.reachable) {
+        for pause in &on_host.view.pauses {
+            let what = match pause.scope {
+                PauseScope::Host => format!("{name} on {}", on_host.host),
+                PauseScope::Cluster | PauseScope::Service | PauseScope::Flapping => name.clone(),
+            };
+            let line = format!("{what}: {}", paused(name, pause));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        let declined = on_host
+            .view
+            .declined
+            .iter()
+            .filter(|_| on_host.view.held_term.is_some());
+        lines.extend(
+            declined.map(|decline| format!("{name}: {} declined: {}", decline.host, plain(&decline.refusal.message))),
+        );
+    }
+    lines
+}
+
+fn paused(service: &str, pause: &PauseView) -> String {
+    let end = match pause.scope {
+        PauseScope::Cluster => "understudy unpause --all".to_owned(),
+        PauseScope::Host => "understudy unpause --host".to_owned(),
+        PauseScope::Service | PauseScope::Flapping => format!("understudy unpause {service}"),
+    };
+    let until = pause
+        .until_ms
+        .map_or_else(String::new, |until| format!(" until {} UTC", instant(until)));
+    format!(
+        "does not move by itself: paused ({}) by {} since {} UTC{until}: {}; ends with `{end}`",
+        word(&pause.scope),
+        plain(&pause.by),
+        instant(pause.since_ms),
+        plain(&pause.reason)
+    )
 }
 
 /// What to do about a service that nobody serves.
@@ -205,6 +253,12 @@ fn hint(service: &ServiceOverview) -> Option<String> {
         .map(String::as_str)
         .filter(|host| !reached(service, host))
         .collect();
+    if silent.is_empty() && service.hosts.iter().all(|on_host| on_host.view.held_term.is_none()) {
+        return Some(format!(
+            "{name}: every host answers and none holds it; on the host with the newest data: `understudy takeover {name} \
+             --force --reason …`"
+        ));
+    }
     if silent.is_empty() {
         return None;
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use understudy_address::AddressConfig;
-use understudy_protocol::{DrainPolicy, Giveback, HostName, OnUnknown, Plan, ServiceName, Timing};
+use understudy_protocol::{DrainPolicy, FlapGuard, Giveback, HostName, OnUnknown, Plan, ServiceName, Timing};
 
 use super::plugin::{self, Plugin};
 use super::reader::Table;
@@ -77,6 +77,7 @@ pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Servic
     let plugins = plugin::plugins(table);
     let (probe, on_unknown) = probe(table.table("probe"));
     let drain = drain(table.table("drain"));
+    let flap = flap(table.table("flap"));
     let giveback = giveback(table.table("giveback"));
     let reboot = table.table("reboot").map(|table| self::reboot(&table));
     let timing = timing::timing(table.table("timing"), drain.deadline);
@@ -92,6 +93,8 @@ pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Servic
         giveback,
         reboot: reboot.is_some(),
         on_unknown,
+        flap,
+        extend_at_most: drain.extend_at_most,
         timing,
     };
     let ports = if ports.is_empty() {
@@ -119,6 +122,7 @@ struct Drain {
     deadline: Duration,
     on_fault: DrainPolicy,
     on_request: DrainPolicy,
+    extend_at_most: Duration,
 }
 
 fn probe(table: Option<Table<'_>>) -> (Probe, OnUnknown) {
@@ -147,6 +151,7 @@ fn drain(table: Option<Table<'_>>) -> Drain {
         // A fault does not wait; an operator can ask again (DESIGN, "Drain deadline").
         on_fault: DrainPolicy::Force,
         on_request: DrainPolicy::Abort,
+        extend_at_most: EXTEND_AT_MOST,
     };
     if let Some(table) = table {
         let words = [
@@ -157,9 +162,24 @@ fn drain(table: Option<Table<'_>>) -> Drain {
         drain.deadline = table.optional("deadline", value::duration).unwrap_or(drain.deadline);
         drain.on_fault = table.optional("on_fault", word(&words)).unwrap_or(drain.on_fault);
         drain.on_request = table.optional("on_request", word(&words)).unwrap_or(drain.on_request);
+        drain.extend_at_most = table
+            .optional("extend_at_most", value::duration)
+            .unwrap_or(EXTEND_AT_MOST);
         table.finish();
     }
     drain
+}
+
+fn flap(table: Option<Table<'_>>) -> FlapGuard {
+    let mut flap = FlapGuard::default();
+    if let Some(table) = table {
+        flap.takeovers = table
+            .optional("takeovers", value::number(0, MOVES_COUNTED))
+            .unwrap_or(flap.takeovers);
+        flap.window = table.optional("window", value::duration).unwrap_or(flap.window);
+        table.finish();
+    }
+    flap
 }
 
 fn giveback(table: Option<Table<'_>>) -> Giveback {
@@ -191,6 +211,10 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const RISE: u32 = 2;
 const FALL: u32 = 3;
 const GIVEBACK_DELAY: Duration = Duration::from_secs(60);
+/// A drain that may take longer than this is no drain.
+const EXTEND_AT_MOST: Duration = Duration::from_secs(300);
+/// As many as are remembered.
+const MOVES_COUNTED: u32 = 64;
 const GIVEBACK_ATTEMPTS: u32 = 2;
 /// More of anything that is counted in a row is a slip of the keyboard.
 const COUNTED: u32 = 1000;

@@ -50,6 +50,9 @@ fn the_good_configuration_is_read_whole() {
     assert_eq!(redis.plan.on_unknown, OnUnknown::TakeOver);
     assert_eq!(redis.plan.on_deadline_fault, DrainPolicy::Extend);
     assert_eq!(redis.plan.on_deadline_request, DrainPolicy::Abort);
+    assert_eq!(redis.plan.extend_at_most, Duration::from_secs(120));
+    let half_an_hour = Duration::from_secs(1800);
+    assert_eq!((redis.plan.flap.takeovers, redis.plan.flap.window), (4, half_an_hour));
     assert_eq!(
         redis.plan.giveback,
         Giveback::Auto {

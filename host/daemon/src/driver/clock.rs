@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use understudy_protocol::Time;
 
-/// Monotonic milliseconds since the daemon started for the machines, and the wall's time for records. Cheap to clone.
+/// Monotonic milliseconds for the machines, and the wall's time for records. Cheap to clone. The machines' begin at the
+/// wall's time of the daemon's start, so that what they store (the end of a pause) still means something after the next.
 #[derive(Clone)]
 pub(crate) struct Clock {
     started: Instant,
+    begin_ms: u64,
     wall: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
@@ -22,17 +24,19 @@ impl Clock {
     pub(crate) fn with_wall(wall: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Clock {
             started: Instant::now(),
+            begin_ms: u64::try_from(wall()).unwrap_or_default(),
             wall: Arc::new(wall),
         }
     }
 
     pub(crate) fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Time(self.begin_ms.saturating_add(elapsed))
     }
 
     pub(crate) fn instant(&self, at: Time) -> Instant {
         // A millisecond is added because deadlines are whole milliseconds and the clock was cut to one.
-        self.started + Duration::from_millis(at.0.saturating_add(1))
+        self.started + Duration::from_millis(at.0.saturating_sub(self.begin_ms).saturating_add(1))
     }
 
     /// Milliseconds since the Unix epoch; may jump in both directions.

@@ -104,8 +104,8 @@ async fn assess(context: &Context, cause: &Cause) -> Finish {
 fn cause_as_fault(cause: &Cause) -> Fault {
     let (code, message) = match cause {
         Cause::Fault(fault) => return fault.clone(),
-        Cause::Requested { by, reason } => ("operator-request", format!("{by}: {reason}")),
-        Cause::Giveback { by } => ("giveback", format!("by {by}")),
+        Cause::Requested { by, reason, .. } => ("operator-request", format!("{by}: {reason}")),
+        Cause::Giveback { by, .. } => ("giveback", format!("by {by}")),
     };
     Fault {
         code: code.to_owned(),

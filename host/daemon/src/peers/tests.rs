@@ -238,6 +238,50 @@ async fn versions_that_do_not_meet_are_refused_naming_both() {
 }
 
 #[tokio::test]
+async fn a_host_of_the_version_before_is_let_in_and_understood() {
+    let mut bed = Bed::start_alone().await;
+    let mut beta = Stranger::connect(&bed, "beta").await.unwrap();
+    beta.greet("beta", [1, 1]).await;
+    assert!(beta.read().await.unwrap().contains("\"greeting\""));
+    let recorded = include_str!("wire/tests/version-1.jsonl").lines();
+    let stay_down = recorded
+        .filter(|line| line.contains("\"stay-down\"") && line.contains("\"from\":\"beta\""))
+        .last()
+        .expect("it is among what was recorded");
+    beta.raw(&u32::try_from(stay_down.len()).unwrap().to_be_bytes()).await;
+    beta.raw(stay_down.as_bytes()).await;
+    match event(&mut bed.alpha.events).await {
+        PeerEvent::Frame(from, Frame::Protocol { envelope, .. }) => {
+            assert_eq!((from, envelope.message.name()), (host("beta"), "StayDown"));
+        }
+        other => panic!("{other:?}"),
+    }
+    bed.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_host_two_versions_ahead_is_let_in_only_if_it_still_speaks_ours() {
+    let bed = Bed::start_alone().await;
+    let mut ahead = Stranger::connect(&bed, "beta").await.unwrap();
+    ahead.greet("beta", [2, 4]).await;
+    assert!(ahead.read().await.unwrap().contains("\"greeting\""));
+    let mut too_far = Stranger::connect(&bed, "beta").await.unwrap();
+    too_far.greet("beta", [3, 4]).await;
+    let answer = too_far.read().await.unwrap();
+    let said = [
+        "alpha runs understudy",
+        "speaks 1 to 2",
+        "beta runs understudy",
+        "speaks 3 to 4",
+        "upgrade alpha",
+    ];
+    for part in said {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    bed.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_oversized_frame_ends_the_connection_before_it_is_read() {
     let mut bed = Bed::start_alone().await;
     let mut beta = Stranger::welcome(&bed, "beta").await;

@@ -1,6 +1,6 @@
 //! `service_state`: the durable record of a service, a column a field.
 
-use understudy_protocol::{CompilationSeal, Durable, Grant, StayDown, Tenure};
+use understudy_protocol::{CompilationSeal, Durable, Grant, Pauses, StayDown, Tenure};
 
 use super::{
     Decoded, down_phase_from_sql, down_phase_to_sql, host_from_sql, not_a, round_from_sql, round_to_sql, seal_from_sql,
@@ -41,6 +41,8 @@ impl StateRow {
             round_counter,
             stay_down,
             givebacks,
+            // Tables of their own: see `pauses.rs`.
+            pauses: _,
         } = durable.clone();
         let (tenure_from, tenure_round, tenure_served, tenure_resolved) = match tenure {
             None => (None, None, None, None),
@@ -104,7 +106,7 @@ impl StateRow {
         }
     }
 
-    pub(crate) fn into_durable(self) -> Decoded<Durable> {
+    pub(crate) fn into_durable(self, pauses: Pauses) -> Decoded<Durable> {
         Ok(Durable {
             adopted: self.adopted,
             known: term_from_sql(self.known_term),
@@ -116,6 +118,7 @@ impl StateRow {
             stay_down: self.stay_down()?,
             givebacks: u32::try_from(self.givebacks)
                 .or_else(|_| not_a("count of givebacks", &self.givebacks.to_string()))?,
+            pauses,
         })
     }
 

@@ -44,20 +44,46 @@ enum Severity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub(super) enum Cause {
-    Fault { fault: Fault },
-    Requested { by: String, reason: String },
-    Giveback { by: String },
+    Fault {
+        fault: Fault,
+    },
+    Requested {
+        by: String,
+        reason: String,
+        #[serde(default)]
+        override_vetoes: bool,
+    },
+    Giveback {
+        by: String,
+        #[serde(default)]
+        reason: String,
+        #[serde(default)]
+        override_vetoes: bool,
+    },
 }
 
 impl From<&protocol::Cause> for Cause {
     fn from(cause: &protocol::Cause) -> Self {
         match cause {
             protocol::Cause::Fault(fault) => Cause::Fault { fault: fault.into() },
-            protocol::Cause::Requested { by, reason } => Cause::Requested {
+            protocol::Cause::Requested {
+                by,
+                reason,
+                override_vetoes,
+            } => Cause::Requested {
                 by: by.clone(),
                 reason: reason.clone(),
+                override_vetoes: *override_vetoes,
             },
-            protocol::Cause::Giveback { by } => Cause::Giveback { by: by.clone() },
+            protocol::Cause::Giveback {
+                by,
+                reason,
+                override_vetoes,
+            } => Cause::Giveback {
+                by: by.clone(),
+                reason: reason.clone(),
+                override_vetoes: *override_vetoes,
+            },
         }
     }
 }
@@ -66,8 +92,24 @@ impl From<Cause> for protocol::Cause {
     fn from(cause: Cause) -> Self {
         match cause {
             Cause::Fault { fault } => protocol::Cause::Fault(fault.into()),
-            Cause::Requested { by, reason } => protocol::Cause::Requested { by, reason },
-            Cause::Giveback { by } => protocol::Cause::Giveback { by },
+            Cause::Requested {
+                by,
+                reason,
+                override_vetoes,
+            } => protocol::Cause::Requested {
+                by,
+                reason,
+                override_vetoes,
+            },
+            Cause::Giveback {
+                by,
+                reason,
+                override_vetoes,
+            } => protocol::Cause::Giveback {
+                by,
+                reason,
+                override_vetoes,
+            },
         }
     }
 }

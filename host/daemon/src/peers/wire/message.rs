@@ -10,6 +10,7 @@ use understudy_protocol::{Boot, Term};
 use super::BadWire;
 use super::fault::Cause;
 use super::number::{Grant, Round, Seal, host, host_texts, hosts, milliseconds, store_id, store_text};
+use super::pause::Pauses;
 use super::refusal::{Cancel, Decline, FenceRefusal, Refusal};
 
 /// One message with its sender.
@@ -75,6 +76,14 @@ pub(super) enum Message {
         remaining: Option<u64>,
         blocker: Option<String>,
     },
+    ExtensionAsked {
+        round: Round,
+        because: String,
+    },
+    ExtensionAnswered {
+        round: Round,
+        more_ms: Option<u64>,
+    },
     Compilation {
         round: Round,
         seal: Seal,
@@ -106,6 +115,9 @@ pub(super) enum Message {
     },
     ComeBackPermitted {
         held: u64,
+    },
+    PausesTold {
+        pauses: Pauses,
     },
     Fence {
         term: u64,
@@ -240,6 +252,14 @@ impl From<&protocol::Message> for Message {
                 remaining: *remaining,
                 blocker: blocker.clone(),
             },
+            From::ExtensionAsked { round, because } => Message::ExtensionAsked {
+                round: (*round).into(),
+                because: because.clone(),
+            },
+            From::ExtensionAnswered { round, more } => Message::ExtensionAnswered {
+                round: (*round).into(),
+                more_ms: more.map(milliseconds),
+            },
             From::Compilation { round, seal } => Message::Compilation {
                 round: (*round).into(),
                 seal: (*seal).into(),
@@ -262,6 +282,7 @@ impl From<&protocol::Message> for Message {
             },
             From::Cured { fault } => Message::Cured { fault: fault.clone() },
             From::ComeBackPermitted { held } => Message::ComeBackPermitted { held: held.0 },
+            From::PausesTold { pauses } => Message::PausesTold { pauses: pauses.into() },
             From::Fence {
                 term,
                 stopped,
@@ -330,6 +351,14 @@ impl TryFrom<Message> for protocol::Message {
                 remaining,
                 blocker,
             },
+            Message::ExtensionAsked { round, because } => To::ExtensionAsked {
+                round: round.try_into()?,
+                because,
+            },
+            Message::ExtensionAnswered { round, more_ms } => To::ExtensionAnswered {
+                round: round.try_into()?,
+                more: more_ms.map(Duration::from_millis),
+            },
             Message::Compilation { round, seal } => To::Compilation {
                 round: round.try_into()?,
                 seal: seal.try_into()?,
@@ -352,6 +381,9 @@ impl TryFrom<Message> for protocol::Message {
             },
             Message::Cured { fault } => To::Cured { fault },
             Message::ComeBackPermitted { held } => To::ComeBackPermitted { held: Term(held) },
+            Message::PausesTold { pauses } => To::PausesTold {
+                pauses: pauses.try_into()?,
+            },
             Message::Fence {
                 term,
                 stopped,

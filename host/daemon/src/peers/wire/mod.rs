@@ -7,6 +7,7 @@
 mod fault;
 mod message;
 mod number;
+mod pause;
 mod refusal;
 mod request;
 #[cfg(test)]

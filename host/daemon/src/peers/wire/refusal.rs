@@ -7,7 +7,8 @@ use understudy_protocol as protocol;
 use understudy_protocol::Term;
 
 use super::BadWire;
-use super::number::{host, host_texts, hosts, milliseconds};
+use super::number::{Round, host, host_texts, hosts, milliseconds};
+use super::pause::Scope;
 
 /// Why a candidate declines.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub(super) enum Decline {
         code: String,
         message: String,
         would_accept_if: Option<String>,
+        #[serde(default)]
+        hard: bool,
     },
     AssessmentTimedOut {
         after_ms: u64,
@@ -41,6 +44,17 @@ pub(super) enum Decline {
     },
     Busy,
     StoreFailing,
+    Paused {
+        scope: Scope,
+        by: String,
+        reason: String,
+    },
+    Several {
+        reasons: Vec<Decline>,
+    },
+    /// Anything that a newer version may say: it is still a no.
+    #[serde(other)]
+    Unfamiliar,
 }
 
 impl From<&protocol::Decline> for Decline {
@@ -53,10 +67,12 @@ impl From<&protocol::Decline> for Decline {
                 code,
                 message,
                 would_accept_if,
+                hard,
             }) => Decline::Plugin {
                 code,
                 message,
                 would_accept_if,
+                hard,
             },
             From::AssessmentTimedOut { after } => Decline::AssessmentTimedOut {
                 after_ms: milliseconds(after),
@@ -70,6 +86,15 @@ impl From<&protocol::Decline> for Decline {
             From::TooManyAttempts { attempts } => Decline::TooManyAttempts { attempts },
             From::Busy => Decline::Busy,
             From::StoreFailing => Decline::StoreFailing,
+            From::Paused { scope, by, reason } => Decline::Paused {
+                scope: scope.into(),
+                by,
+                reason,
+            },
+            From::Several(reasons) => Decline::Several {
+                reasons: reasons.iter().map(Into::into).collect(),
+            },
+            From::Unfamiliar => Decline::Unfamiliar,
         }
     }
 }
@@ -85,10 +110,12 @@ impl TryFrom<Decline> for protocol::Decline {
                 code,
                 message,
                 would_accept_if,
+                hard,
             } => To::Plugin(protocol::PluginRefusal {
                 code,
                 message,
                 would_accept_if,
+                hard,
             }),
             Decline::AssessmentTimedOut { after_ms } => To::AssessmentTimedOut {
                 after: Duration::from_millis(after_ms),
@@ -102,6 +129,15 @@ impl TryFrom<Decline> for protocol::Decline {
             Decline::TooManyAttempts { attempts } => To::TooManyAttempts { attempts },
             Decline::Busy => To::Busy,
             Decline::StoreFailing => To::StoreFailing,
+            Decline::Paused { scope, by, reason } => To::Paused {
+                scope: scope.into(),
+                by,
+                reason,
+            },
+            Decline::Several { reasons } => {
+                To::Several(reasons.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?)
+            }
+            Decline::Unfamiliar => To::Unfamiliar,
         })
     }
 }
@@ -205,22 +241,63 @@ impl From<FenceRefusal> for protocol::FenceRefusal {
 pub(super) enum Refusal {
     NoHolder,
     AlreadyActive,
-    NotACandidate { host: String },
+    NotACandidate {
+        host: String,
+    },
     NobodyElse,
-    UnderWay { role: String },
+    UnderWay {
+        role: String,
+    },
     NothingUnderWay,
-    AlreadyReleased { to: String },
-    AtHome { home: String },
-    HomeNotReady { home: String, because: String },
+    AlreadyReleased {
+        to: String,
+    },
+    AtHome {
+        home: String,
+    },
+    HomeNotReady {
+        home: String,
+        because: String,
+    },
     NothingToCure,
-    NotHeard { hosts: Vec<String> },
-    Alive { host: String },
-    FenceRefused { host: String, because: FenceRefusal },
-    AlreadyBootstrapped { known: u64 },
-    Declined { host: String, because: Decline },
-    Cancelled { because: Cancel },
-    HolderSilent { host: String },
-    StoreFailing { error: String },
+    NotHeard {
+        hosts: Vec<String>,
+    },
+    Alive {
+        host: String,
+    },
+    FenceRefused {
+        host: String,
+        because: FenceRefusal,
+    },
+    AlreadyBootstrapped {
+        known: u64,
+    },
+    Declined {
+        host: String,
+        because: Decline,
+    },
+    Cancelled {
+        because: Cancel,
+    },
+    HolderSilent {
+        host: String,
+    },
+    StoreFailing {
+        error: String,
+    },
+    CompilationUnresolved {
+        round: Round,
+    },
+    StayingDown {
+        fault: String,
+    },
+    NotPaused {
+        in_force: Vec<Scope>,
+    },
+    /// Anything that a newer version may say: it is still a no.
+    #[serde(other)]
+    Unfamiliar,
 }
 
 impl From<&protocol::Refusal> for Refusal {
@@ -260,6 +337,12 @@ impl From<&protocol::Refusal> for Refusal {
             },
             From::HolderSilent { host } => Refusal::HolderSilent { host: host.to_string() },
             From::StoreFailing { error } => Refusal::StoreFailing { error: error.clone() },
+            From::CompilationUnresolved { round } => Refusal::CompilationUnresolved { round: (*round).into() },
+            From::StayingDown { fault } => Refusal::StayingDown { fault: fault.clone() },
+            From::NotPaused { in_force } => Refusal::NotPaused {
+                in_force: in_force.iter().map(|scope| (*scope).into()).collect(),
+            },
+            From::Unfamiliar => Refusal::Unfamiliar,
         }
     }
 }
@@ -298,6 +381,14 @@ impl TryFrom<Refusal> for protocol::Refusal {
             },
             Refusal::HolderSilent { host: name } => To::HolderSilent { host: host(&name)? },
             Refusal::StoreFailing { error } => To::StoreFailing { error },
+            Refusal::CompilationUnresolved { round } => To::CompilationUnresolved {
+                round: round.try_into()?,
+            },
+            Refusal::StayingDown { fault } => To::StayingDown { fault },
+            Refusal::NotPaused { in_force } => To::NotPaused {
+                in_force: in_force.into_iter().map(Into::into).collect(),
+            },
+            Refusal::Unfamiliar => To::Unfamiliar,
         })
     }
 }

@@ -22,7 +22,7 @@ fn every_variant_survives_the_wire() {
 fn every_message_has_its_sample() {
     // A new message must be added to the samples above: this counts the names they have.
     let names: std::collections::BTreeSet<_> = messages(&mut Dice(1)).iter().map(Message::name).collect();
-    assert_eq!(names.len(), 22, "{names:?}");
+    assert_eq!(names.len(), 25, "{names:?}");
 }
 
 #[test]
@@ -137,4 +137,53 @@ fn a_large_compilation_goes_in_pages_that_fit() {
         1,
         "an empty compilation is a page too"
     );
+}
+
+/// What a host of version 1 of the wire format said, each message once: it must be understood for as long as version 1
+/// is spoken. Never edit the file: add one for each version.
+const VERSION_1: &str = include_str!("tests/version-1.jsonl");
+
+#[test]
+fn what_a_host_of_the_version_before_says_is_understood() {
+    let mut names = std::collections::BTreeSet::new();
+    for line in VERSION_1.lines() {
+        match decode(line.as_bytes()).unwrap() {
+            Decoded::Packet(Packet::Frame(Frame::Protocol { envelope, .. })) => {
+                names.insert(envelope.message.name());
+            }
+            Decoded::Packet(_) => {}
+            Decoded::Unknown { kind, because } => panic!("{kind}: {because}: {line}"),
+        }
+    }
+    assert_eq!(names.len(), 22, "{names:?}");
+}
+
+#[test]
+fn a_reason_of_a_newer_version_is_still_a_no() {
+    use understudy_protocol::{Decline, Refusal};
+    let (head, tail) = (
+        r#"{"kind":"protocol","body":{"service":"redis","envelope":{"from":"beta","store":"00000000000000000000000000000001","boot":1,"known":1,"message":"#,
+        "}}}",
+    );
+    let round = r#"{"store":"00000000000000000000000000000001","counter":1}"#;
+    let declined =
+        format!(r#"{head}{{"says":"declined","round":{round},"reason":{{"is":"moon-phase","moon":"full"}}}}{tail}"#);
+    let refused = format!(r#"{head}{{"says":"ask-refused","refusal":{{"is":"moon-phase"}}}}{tail}"#);
+    let message = |text: &str| match decode(text.as_bytes()).unwrap() {
+        Decoded::Packet(Packet::Frame(Frame::Protocol { envelope, .. })) => envelope.message,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        message(&declined),
+        Message::Declined {
+            reason: Decline::Unfamiliar,
+            ..
+        }
+    ));
+    assert!(matches!(
+        message(&refused),
+        Message::AskRefused {
+            refusal: Refusal::Unfamiliar
+        }
+    ));
 }

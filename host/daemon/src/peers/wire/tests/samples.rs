@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use understudy_protocol::{
     Boot, Cancel, Cause, CompilationSeal, Decline, Digest, Fault, FaultKind, FenceRefusal, Grant, HostName, Message,
-    PluginRefusal, Progress, Refusal, RequestState, RoleName, Severity, Standing, StoreId, Term,
+    Pause, PauseScope, PauseWord, Pauses, PluginRefusal, Progress, Refusal, RequestState, RoleName, Severity, Standing,
+    StoreId, Term, Time,
 };
 
 use super::super::*;
@@ -130,6 +131,27 @@ impl Dice {
         }
     }
 
+    fn pauses(&mut self) -> Pauses {
+        let mut pauses = Pauses::default();
+        for scope in PauseScope::ALL {
+            let pause = self.some(|d| Pause {
+                by: d.text(),
+                reason: d.text(),
+                since: Time(d.roll()),
+                until: d.some(|d| Time(d.roll())),
+            });
+            let word = PauseWord {
+                stamp: self.roll(),
+                from: self.host(),
+                at: Time(self.roll()),
+                pause,
+            };
+            pauses.words.insert(scope, word);
+        }
+        pauses.moves.insert(self.round(), Time(self.roll()));
+        pauses
+    }
+
     pub(super) fn request(&mut self) -> RequestStatus {
         use RequestState as S;
         RequestStatus {
@@ -156,8 +178,13 @@ fn causes(d: &mut Dice) -> Vec<Cause> {
         Cause::Requested {
             by: d.text(),
             reason: d.text(),
+            override_vetoes: d.flag(),
         },
-        Cause::Giveback { by: d.text() },
+        Cause::Giveback {
+            by: d.text(),
+            reason: d.text(),
+            override_vetoes: d.flag(),
+        },
     ]
 }
 
@@ -172,6 +199,7 @@ fn declines(d: &mut Dice) -> Vec<Decline> {
             code: d.text(),
             message: d.text(),
             would_accept_if: d.some(Dice::text),
+            hard: d.flag(),
         }),
         Decline::AssessmentTimedOut { after: d.duration() },
         Decline::AssessmentFailed { error: d.text() },
@@ -183,6 +211,13 @@ fn declines(d: &mut Dice) -> Vec<Decline> {
         },
         Decline::Busy,
         Decline::StoreFailing,
+        Decline::Paused {
+            scope: d.pick(&PauseScope::ALL),
+            by: d.text(),
+            reason: d.text(),
+        },
+        Decline::Several(vec![Decline::ServerUnknown, Decline::StayingDown { fault: d.text() }]),
+        Decline::Unfamiliar,
     ]
 }
 
@@ -237,6 +272,12 @@ fn refusals(d: &mut Dice) -> Vec<Refusal> {
         Refusal::AlreadyBootstrapped { known: d.term() },
         Refusal::HolderSilent { host: d.host() },
         Refusal::StoreFailing { error: d.text() },
+        Refusal::CompilationUnresolved { round: d.round() },
+        Refusal::StayingDown { fault: d.text() },
+        Refusal::NotPaused {
+            in_force: vec![d.pick(&PauseScope::ALL)],
+        },
+        Refusal::Unfamiliar,
     ];
     all.extend(fence_refusals(d).into_iter().map(|because| Refusal::FenceRefused {
         host: d.host(),
@@ -269,6 +310,15 @@ pub(super) fn messages(d: &mut Dice) -> Vec<Message> {
             remaining: d.some(Dice::roll),
             blocker: d.some(Dice::text),
         },
+        Message::ExtensionAsked {
+            round: d.round(),
+            because: d.text(),
+        },
+        Message::ExtensionAnswered {
+            round: d.round(),
+            more: d.some(Dice::duration),
+        },
+        Message::PausesTold { pauses: d.pauses() },
         Message::Compilation {
             round: d.round(),
             seal: d.seal(),
