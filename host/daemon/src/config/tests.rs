@@ -157,12 +157,12 @@ fn every_error_is_found_in_one_run_in_the_order_of_the_file() {
            55 | deadline = 45\n      \
               |            ^^\n      \
               mend: write a number with a unit: \"500ms\", \"10s\", \"2m\" or \"1h\"\n\n\
-         u.toml:59:10: `policy`: \"atuo\" is none of \"manual\", \"auto\"\n   \
-           59 | policy = \"atuo\"\n      \
+         u.toml:64:10: `policy`: \"atuo\" is none of \"manual\", \"auto\"\n   \
+           64 | policy = \"atuo\"\n      \
               |          ^^^^^^\n      \
               mend: did you mean \"auto\"?\n\n\
-         u.toml:74:1: [service.address] needs `interface`\n   \
-           74 | [service.address]\n      \
+         u.toml:79:1: [service.address] needs `interface`\n   \
+           79 | [service.address]\n      \
               | ^^^^^^^^^^^^^^^^^\n      \
               mend: add interface = \"eth0\" (the interface to put them on)\n\n\
          4 errors in the configuration"
@@ -173,8 +173,8 @@ fn every_error_is_found_in_one_run_in_the_order_of_the_file() {
 fn what_does_not_fit_together_names_both_places() {
     assert_eq!(
         with("name = \"web\"", "name = \"redis\""),
-        "u.toml:69:8: the service redis is here twice\n   \
-           69 | name = \"redis\"\n      \
+        "u.toml:74:8: the service redis is here twice\n   \
+           74 | name = \"redis\"\n      \
               |        ^^^^^^^\n      \
               first: u.toml:18:8\n      \
               mend: rename one, or remove it\n\n\
@@ -386,7 +386,7 @@ fn further_files_add_services_and_nothing_else() {
         "conf.d/web.toml:2:8: the service web is here twice\n    \
             2 | name = \"web\"\n      \
               |        ^^^^^\n      \
-              first: u.toml:69:8\n      \
+              first: u.toml:74:8\n      \
               mend: rename one, or remove it\n\n\
          1 error in the configuration"
     );
