@@ -63,6 +63,8 @@ fn takeover_of(service: &ServiceName, message: &Message, entry: Option<&Entry>) 
         | Message::Declined { round, .. }
         | Message::Cancelled { round, .. }
         | Message::DrainProgressed { round, .. }
+        | Message::ExtensionAsked { round, .. }
+        | Message::ExtensionAnswered { round, .. }
         | Message::Compilation { round, .. }
         | Message::CompilationStored { round, .. } => Some(RoundId::to_string(round)),
         Message::Released(grant) => Some(grant.round.to_string()),
@@ -74,6 +76,7 @@ fn takeover_of(service: &ServiceName, message: &Message, entry: Option<&Entry>) 
         | Message::StayDown { .. }
         | Message::StayingDown { .. }
         | Message::Cured { .. }
+        | Message::PausesTold { .. }
         | Message::ComeBackPermitted { .. } => None,
     }
 }
