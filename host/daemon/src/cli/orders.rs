@@ -19,7 +19,7 @@ pub(super) async fn takeover(
     force: Force,
     waiting: &Waiting,
 ) -> Outcome {
-    let forced = !confirm_stopped.is_empty();
+    let forced = force.force || force.override_stay_down || !force.confirm_stopped.is_empty();
     let request = TakeoverRequest {
         to: to.map(|host| host.to_string()),
         reason,
