@@ -62,7 +62,11 @@ impl Address {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let kind = match config {
             AddressConfig::Proxy(config) => Kind::Proxy(Arc::new(Proxy::new(config, service, host, events.clone())?)),
-            AddressConfig::Vip(config) => Kind::Vip(Arc::new(Vip::new(config, service, events.clone()).await?)),
+            AddressConfig::Vip(config) => {
+                let vip = Arc::new(Vip::new(config, service, events.clone()).await?);
+                tokio::spawn(Vip::keep_away(Arc::downgrade(&vip)));
+                Kind::Vip(vip)
+            }
         };
         Ok(Address { kind, events })
     }
@@ -135,7 +139,8 @@ impl Address {
     }
 
     /// For the start of the daemon on a host that does not hold the service: removes what a killed daemon left.
-    /// Does nothing once this handle has taken the address.
+    /// Does nothing once this handle has taken the address. Vip: from now on, as after [`Address::drop_address`],
+    /// addresses that somebody else puts here are removed again.
     ///
     /// # Errors
     /// Vip: an address can't be removed.

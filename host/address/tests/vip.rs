@@ -104,6 +104,29 @@ fn what_somebody_removes_comes_back() {
 }
 
 #[test]
+fn what_somebody_adds_where_it_does_not_belong_goes_away() {
+    let lan = Lan::new();
+    let (mut a, b) = (lan.host("a", &BOTH), lan.host("b", &BOTH));
+    lan.ip("a", "address add 192.0.2.10/24 dev eth0");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(lan.has("a", VIP4), "nobody has said yet that it does not belong here");
+    for how in [What::Clear, What::Drop] {
+        a.tell(how);
+        lan.ip("a", "address add 192.0.2.10/24 dev eth0");
+        a.expect(|event| {
+            *event
+                == AddressEvent::LeftoverRemoved {
+                    address: VIP4.parse().unwrap(),
+                }
+        });
+        eventually("it is gone", || !lan.has("a", VIP4));
+        a.tell(What::Take);
+        assert!(lan.has("a", VIP4));
+    }
+    drop(b);
+}
+
+#[test]
 fn an_interface_may_go_down_and_come_back() {
     let lan = Lan::new();
     let mut a = lan.host("a", &BOTH);

@@ -16,12 +16,15 @@ mod overlap;
 mod rules;
 mod sockets;
 mod syn_hold;
+mod traces;
 mod waiting;
 mod wire;
 
 use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, broadcast, watch};
 use understudy_protocol::ServiceName;
@@ -30,8 +33,10 @@ use crate::config::{VipAddress, VipConfig};
 use crate::nft::{self, Batch};
 use crate::privilege::{self, NET_ADMIN, NET_RAW};
 use crate::{AddressError, AddressEvent, Holding};
+pub use traces::{Trace, TraceKind, traces};
+
 use keeper::Keeper;
-use kernel::{Interface, Kernel};
+use kernel::{Changes, Interface, Kernel};
 use rules::{Rules, Step};
 use syn_hold::SynHold;
 
@@ -45,6 +50,8 @@ pub(crate) struct Vip {
     syn_hold: SynHold,
     events: broadcast::Sender<AddressEvent>,
     holding: watch::Sender<Holding>,
+    /// Somebody who knows has said that this host does not have the addresses.
+    absent: AtomicBool,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -81,6 +88,7 @@ impl Vip {
             kernel: Arc::new(kernel),
             events,
             holding: watch::Sender::new(Holding::Dropped),
+            absent: AtomicBool::new(false),
             keeper: Mutex::default(),
         };
         vip.interface().await?;
@@ -90,6 +98,7 @@ impl Vip {
 
     pub(crate) async fn take(&self) -> Result<(), AddressError> {
         let mut keeper = self.keeper.lock().await;
+        self.absent.store(false, Ordering::SeqCst);
         let interface = self.usable_interface().await?;
         self.put_on_interface(interface).await?;
         self.end_move().await?;
@@ -133,6 +142,7 @@ impl Vip {
             .await?;
         self.take_from_loopback().await?;
         self.syn_hold.leave().await;
+        self.absent.store(true, Ordering::SeqCst);
         self.change(Holding::Dropped, AddressEvent::Dropped);
         Ok(())
     }
@@ -148,7 +158,27 @@ impl Vip {
         self.take_from_loopback().await?;
         self.change_filter(self.rules.without(&[Step::Back, Step::Hide]))
             .await?;
+        self.absent.store(true, Ordering::SeqCst);
         self.syn_hold.clear().await
+    }
+
+    /// Removes, for as long as anybody uses `vip`, addresses that somebody put here although this host does not have
+    /// them: two hosts would answer for them.
+    pub(crate) async fn keep_away(vip: Weak<Vip>) {
+        let Ok(mut changes) = Changes::subscribe() else { return };
+        loop {
+            let _either = tokio::time::timeout(LOOK, changes.next()).await;
+            let Some(vip) = vip.upgrade() else { return };
+            let keeper = vip.keeper.lock().await;
+            if keeper.is_none()
+                && vip.absent.load(Ordering::SeqCst)
+                && let Ok(removed) = vip.remove_all().await
+            {
+                for address in removed {
+                    let _ = vip.events.send(AddressEvent::LeftoverRemoved { address });
+                }
+            }
+        }
     }
 
     pub(crate) async fn shutdown(&self) {
@@ -285,5 +315,7 @@ fn check_ipv6(interface: &str, address: VipAddress) -> Result<(), AddressError> 
     Ok(())
 }
 
+/// Between looks for what should not be here, in case that the kernel's notice of a change was lost.
+const LOOK: Duration = Duration::from_secs(5);
 /// `IFNAMSIZ` without its closing zero.
 const LONGEST_INTERFACE: usize = 15;

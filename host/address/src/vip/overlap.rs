@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -76,6 +77,7 @@ impl Vip {
     /// First: new connections go to `second` from now on. Neighbours that ask are answered until the second appears.
     pub(crate) async fn yield_to(&self, second: &HostName) -> Result<(), AddressError> {
         let mut keeper = self.keeper.lock().await;
+        self.absent.store(false, Ordering::SeqCst);
         let interface = self.usable_interface().await?;
         let peer = self.peer(second).await?;
         let own = self.own_addresses(interface).await?;
@@ -93,6 +95,7 @@ impl Vip {
     /// Second: answers for the addresses; connections that are not known here go back to the first.
     pub(crate) async fn appear(&self) -> Result<(), AddressError> {
         let mut keeper = self.keeper.lock().await;
+        self.absent.store(false, Ordering::SeqCst);
         let interface = self.usable_interface().await?;
         self.put_on_interface(interface).await?;
         self.change_filter(self.rules.without(&[Step::Hide])).await?;

@@ -38,6 +38,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// What services' addresses left in this machine's kernel; needs no running daemon
+    #[command(after_help = ADDRESS)]
+    Address {
+        #[command(subcommand)]
+        command: AddressCommand,
+    },
     /// Who serves what, what is under way, and what is waited for
     #[command(after_help = STATUS)]
     Status {
@@ -221,6 +227,29 @@ pub(super) enum ConfigCommand {
         /// Only the text: don't look for the files, programs and disks that it names
         #[arg(long)]
         text_only: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+}
+
+/// Commands about addresses that move between hosts (`mode = "vip"`). They look at the kernel and at this host's records.
+#[derive(Debug, Subcommand)]
+pub(super) enum AddressCommand {
+    /// Show addresses and packet filter rules, and whether they belong here
+    Show {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Remove what a dead daemon left, where this host does not hold the service. Refused while a daemon runs
+    Clean {
+        /// Only this service; default: all
+        service: Option<ServiceName>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         file: ConfigFile,
     },

@@ -29,6 +29,15 @@ Examples:
 
 A bundle holds beta's private key: who has it is beta. It is refused a day after it was made.";
 
+pub(super) const ADDRESS: &str = "\
+Examples:
+  understudy address show
+  understudy address show --json | jq '.[] | select(.verdict == \"leftover\")'
+  understudy address clean                                    after `systemctl stop understudy`
+  understudy address clean web
+
+Needs CAP_NET_ADMIN (sudo). A daemon that runs looks after its addresses by itself.";
+
 pub(super) const STATUS: &str = "\
 Examples:
   understudy status

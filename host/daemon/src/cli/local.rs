@@ -1,6 +1,7 @@
 //! What needs no daemon: running one, checking the configuration, printing the protocol's table.
 
 use tracing_subscriber::EnvFilter;
+use understudy_address::{Address, AddressConfig, AddressError};
 
 use super::args::ConfigFile;
 use super::failure::{Failure, Outcome};
@@ -37,6 +38,9 @@ pub(super) fn check(file: &ConfigFile, text_only: bool) -> Outcome {
         Config::load(&file.config)
     };
     let config = config.map_err(|errors| wrong(&errors))?;
+    if !text_only {
+        addresses(&config)?;
+    }
     let services: Vec<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
     out::line(&format!(
         "{}: good. Host {}, {} peer(s), {} service(s){}{}",
@@ -47,6 +51,31 @@ pub(super) fn check(file: &ConfigFile, text_only: bool) -> Outcome {
         if services.is_empty() { "" } else { ": " },
         services.join(", "),
     ))
+}
+
+/// Asks the kernel whether addresses could move here. What only this command's user may not do is a note: the daemon
+/// has rights of its own.
+fn addresses(config: &Config) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Failure::failed)?;
+    for service in &config.services {
+        let AddressConfig::Vip(_) = &service.address else {
+            continue;
+        };
+        let made = Address::new(service.address.clone(), service.name.clone(), config.host.name.clone());
+        match runtime.block_on(made) {
+            Ok(_) => {}
+            Err(error @ AddressError::Privilege { .. }) => out::line(&format!(
+                "note: service {}: {error}. Where the daemon can't have it, use mode = \"proxy\"",
+                service.name
+            ))?,
+            Err(error) => {
+                let message = format!("service {}: its address can't be used: {error}", service.name);
+                return Err(Failure::new(Exit::Config, message));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Prints the transition table.

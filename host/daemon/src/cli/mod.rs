@@ -3,6 +3,7 @@
 //! Invariants: what a program may want to read goes to standard output and nothing else does; every failure is one
 //! message on standard error and one code of `exit.rs`; orders and questions go over REST, never around the daemon.
 
+mod address;
 mod args;
 mod client;
 mod cluster;
@@ -47,6 +48,7 @@ fn dispatch(command: Command) -> Outcome {
             command: ConfigCommand::Check { text_only, file },
         } => local::check(&file, text_only),
         Command::Fsm { table } => local::fsm(table),
+        Command::Address { command } => asked(address::address(command)),
         Command::Cluster { command } => cluster::cluster(command),
         Command::Status { service, daemon } => asked(status::status(&daemon, service.as_ref())),
         Command::Takeover {
