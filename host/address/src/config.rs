@@ -38,10 +38,13 @@ pub struct ProxyConfig {
     /// own end: HTTP/1.1 yes, Redis or PostgreSQL no. Connections that turn out to be TLS, HTTP/2 or a websocket are not
     /// carried.
     pub carry_idle: bool,
+    /// Whether the server is told who its client is, by the PROXY protocol, version 2. The server must expect it: one that
+    /// does not takes it for a broken request.
+    pub proxy_protocol: bool,
 }
 
 impl ProxyConfig {
-    /// A proxy with the default patience and without carrying idle connections.
+    /// A proxy with the default patience, without carrying idle connections and without the PROXY protocol.
     pub fn new(listen: Vec<SocketAddr>, server: SocketAddr) -> Self {
         ProxyConfig {
             listen,
@@ -51,6 +54,7 @@ impl ProxyConfig {
             take_patience: TAKE_PATIENCE,
             release_linger: RELEASE_LINGER,
             carry_idle: false,
+            proxy_protocol: false,
         }
     }
 }

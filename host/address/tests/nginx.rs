@@ -60,6 +60,23 @@ async fn no_client_of_nginx_notices_a_switch() {
     assert!(fresh.await.unwrap() > 100);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_learns_who_its_client_is() {
+    let listen = free();
+    let nginx = Nginx::start_with("proxy_protocol", "$proxy_protocol_addr $proxy_protocol_port");
+    let telling = ProxyConfig {
+        proxy_protocol: true,
+        ..config(listen, nginx.at)
+    };
+    let address = address(telling, "host").await;
+    address.take().await.unwrap();
+    let mut stream = BufReader::new(TcpStream::connect(listen).await.unwrap());
+    let own = stream.get_ref().local_addr().unwrap();
+    for _ in 0..2 {
+        assert_eq!(get(&mut stream).await.unwrap(), format!("{} {}", own.ip(), own.port()));
+    }
+}
+
 /// Twenty requests a second on one connection; who answered them.
 async fn keep_asking(listen: SocketAddr, going: Arc<AtomicBool>) -> Vec<String> {
     let mut stream = BufReader::new(TcpStream::connect(listen).await.unwrap());
@@ -122,6 +139,11 @@ struct Nginx {
 
 impl Nginx {
     fn start(name: &str) -> Self {
+        Self::start_with("", name)
+    }
+
+    /// With options behind its listening address, and an answer of nginx's own language.
+    fn start_with(options: &str, says: &str) -> Self {
         let at = free();
         let folder = std::env::temp_dir().join(format!("ustest-addr-{}-nginx-{}", std::process::id(), at.port()));
         fs::create_dir_all(&folder).unwrap();
@@ -130,7 +152,7 @@ impl Nginx {
             .concat();
         let text = format!(
             "daemon off;\npid {0}/pid;\nworker_processes 1;\nevents {{ worker_connections 512; }}\nhttp {{\n{temp}access_log off;\n\
-             keepalive_requests 1000000;\nserver {{ listen {at}; location / {{ return 200 \"{name}\"; }} }}\n}}\n",
+             keepalive_requests 1000000;\nserver {{ listen {at} {options}; location / {{ return 200 \"{says}\"; }} }}\n}}\n",
             folder.display()
         );
         fs::write(folder.join("nginx.conf"), text).unwrap();

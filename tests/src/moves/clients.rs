@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::net::RecvFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -133,10 +134,7 @@ async fn kept(target: Arc<str>, stopped: watch::Receiver<bool>, seen: mpsc::Send
         let due = began + KEPT_PAUSE * number;
         number += 1;
         sleep_until(due.into()).await;
-        if stream
-            .as_ref()
-            .is_some_and(|stream| matches!(stream.try_read(&mut [0]), Ok(0)))
-        {
+        if stream.as_ref().is_some_and(is_closed) {
             stream = None;
         }
         let asked = timeout(PATIENCE, async {
@@ -155,6 +153,12 @@ async fn kept(target: Arc<str>, stopped: watch::Receiver<bool>, seen: mpsc::Send
         });
         note(&seen, Kind::Kept, due, answer);
     }
+}
+
+/// Whether the server has closed the connection, asked of the kernel itself: what the runtime knows of it may be older.
+fn is_closed(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(rustix::net::recv(stream, &mut [0u8; 1], flags), Ok((_, 0)))
 }
 
 fn note(

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::ledger::{Account, Gate};
+use super::origin;
 use super::pump::{self, End};
 use super::table::{Entry, Stage};
 use crate::{AddressEvent, ProxyConfig};
@@ -94,6 +95,11 @@ async fn connect_when_wanted(account: &Account, client: &TcpStream, context: &Co
     match connect(&context.config).await {
         Ok(server) => {
             let _ = server.set_nodelay(true);
+            if context.config.proxy_protocol
+                && let Err(error) = pump::write_all(&server, &origin::header(account.client, account.listen)).await
+            {
+                return Attached::Unreachable(error);
+            }
             account.connected(server.local_addr().ok());
             Attached::Server(server)
         }

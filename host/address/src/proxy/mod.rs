@@ -16,6 +16,7 @@ mod handover;
 mod ledger;
 mod listen;
 mod offer;
+mod origin;
 mod pump;
 mod speech;
 mod table;

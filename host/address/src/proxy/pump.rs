@@ -92,7 +92,8 @@ pub(super) fn reset(side: TcpStream) {
     let _ = SockRef::from(&side).set_linger(Some(std::time::Duration::ZERO));
 }
 
-async fn write_all(to: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of it.
+pub(super) async fn write_all(to: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         to.writable().await?;
         match to.try_write(bytes) {

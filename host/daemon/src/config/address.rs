@@ -45,9 +45,11 @@ fn proxy(table: &Table<'_>) -> Option<AddressConfig> {
         value::socket,
     );
     let carry_idle = table.optional("carry_idle", value::flag).unwrap_or(false);
+    let proxy_protocol = table.optional("proxy_protocol", value::flag).unwrap_or(false);
     not_of_this_mode(table, &["addresses", "interface", "hosts"], "vip");
     Some(AddressConfig::Proxy(ProxyConfig {
         carry_idle,
+        proxy_protocol,
         ..ProxyConfig::new(listen, server?)
     }))
 }
@@ -63,7 +65,7 @@ fn vip(table: &Table<'_>, ports: &[u16]) -> Option<AddressConfig> {
             .map_err(|error| Wrong::new(error.to_string()))
     });
     let interface = table.required("interface", "\"eth0\" (the interface to put them on)", value::text);
-    not_of_this_mode(table, &["listen", "server", "carry_idle"], "proxy");
+    not_of_this_mode(table, &["listen", "server", "carry_idle", "proxy_protocol"], "proxy");
     Some(AddressConfig::Vip(VipConfig {
         addresses,
         interface: interface?,
