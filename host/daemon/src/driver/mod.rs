@@ -18,6 +18,7 @@ mod input;
 mod pending;
 mod publish;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ use understudy_protocol::{
 };
 use understudy_store::{JournalFilter, Order, StoreError};
 
+#[cfg(test)]
+pub(crate) use clock::Ticks;
 pub(crate) use clock::{Clock, wall_ms};
 pub(crate) use evidence::{forced_id, parse_forced_id};
 pub(crate) use input::Input;
@@ -58,6 +61,8 @@ pub(crate) struct Service {
     unstored: Vec<Event>,
     /// No turn before this, because the store failed.
     stalled_until: Option<Time>,
+    /// A write failed, which leaves open what is on the disk: the next entry carries the durable record in any case.
+    disk_unsure: bool,
     orders: PendingOrders,
 }
 
@@ -68,6 +73,7 @@ impl Service {
             effector,
             unstored: Vec::new(),
             stalled_until: None,
+            disk_unsure: false,
             orders: PendingOrders::default(),
         }
     }
@@ -101,7 +107,7 @@ impl Driver {
             let input = tokio::select! {
                 biased;
                 input = inputs.recv() => Some(input),
-                () = tokio::time::sleep_until(self.clock.instant(wake)) => None,
+                () = self.clock.until(wake) => None,
             };
             self.note_stall(wake, input.is_none());
             match input {
@@ -233,8 +239,10 @@ impl Driver {
         }
         let said = evidence::of_turn(name, &event, &output, |host| self.peers.clock_of(host));
         if let Some(entry) = output.entry() {
-            match self.store.append_with(entry, &said, self.clock.wall_ms()).await {
+            let entry = service.certain(entry);
+            match self.store.append_with(&entry, &said, self.clock.wall_ms()).await {
                 Ok(line) => {
+                    service.disk_unsure = false;
                     info!(service = %name, step = entry.step, from = %entry.from, to = %entry.to, term = %entry.term,
                         detail = entry.detail, "{}", entry.reason);
                     self.publisher.line(&*self.peers, &line);
@@ -334,10 +342,23 @@ impl Service {
         std::mem::take(&mut self.unstored)
     }
 
+    /// What is to be stored. After a failed write the disk may hold a record that this daemon never acted on, and would
+    /// take up again after a crash.
+    fn certain<'a>(&self, entry: &'a Entry) -> Cow<'a, Entry> {
+        if !self.disk_unsure || entry.durable.is_some() {
+            return Cow::Borrowed(entry);
+        }
+        Cow::Owned(Entry {
+            durable: Some(self.machine.durable().clone()),
+            ..entry.clone()
+        })
+    }
+
     /// Keeps the event of a turn that could not be stored; messages are repeated by their senders, and an operator is
     /// told at once.
     fn put_off(&mut self, event: Event, now: Time, error: &str) {
         self.stalled_until = Some(now + STORE_RETRY);
+        self.disk_unsure = true;
         match event {
             Event::Ordered(order) => {
                 self.orders.answer(

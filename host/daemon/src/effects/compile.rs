@@ -48,6 +48,7 @@ impl Context {
 
     /// The last listing: whatever is still under way will be cut by the stop.
     pub(super) async fn seal(&self, round: RoundId, to: Option<&HostName>) -> Result<CompilationSeal, String> {
+        self.admit_nobody().await?;
         self.update_compilation(round, to).await?;
         let cut: Vec<RequestStatus> = match &mut *lock(&self.listed) {
             Some((of, listed)) if *of == round => listed
@@ -69,6 +70,15 @@ impl Context {
             .seal_compilation(round, self.parts.clock.wall_ms())
             .await
             .map_err(|error| error.to_string())
+    }
+
+    /// New clients wait already after an orderly drain. A forced one may never have got so far: who came in after the
+    /// last listing would be cut without a word.
+    async fn admit_nobody(&self) -> Result<(), String> {
+        let address = &self.parts.address;
+        let Err(held) = address.hold().await else { return Ok(()) };
+        let dropped = address.drop_address().await;
+        dropped.map_err(|dropped| format!("new clients can be neither held ({held}) nor turned away ({dropped})"))
     }
 
     /// The server is stopped: what an earlier round compiled goes into this one.

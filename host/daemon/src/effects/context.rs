@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
-use understudy_protocol::{Event, HostName, RequestStatus, RoundId, ServiceName, Severity, Term, Verdict, Work};
+use understudy_protocol::{Event, HostName, RequestStatus, RoundId, ServiceName, Severity, Term, Time, Verdict, Work};
 use understudy_runtime::{CallContext, Expectation, SavedState};
 
 use super::{RebootCommand, ServingMark, Stance};
@@ -51,7 +50,7 @@ pub(crate) struct Context {
     /// Who takes over in the drain under way.
     successor: Mutex<Option<HostName>>,
     /// When the step under way must be over.
-    deadline: Mutex<Option<Instant>>,
+    deadline: Mutex<Option<Time>>,
     /// What the drain plugin asked to keep; also in the store, for it may have to outlive the daemon.
     saved: Mutex<Option<SavedState>>,
 }
@@ -95,7 +94,7 @@ impl Context {
                 .push(("successor-host".to_owned(), successor.to_string()));
         }
         if let Some(deadline) = *lock(&self.deadline) {
-            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            let left = self.parts.clock.now().until(deadline).as_millis();
             call.attributes.push(("deadline-ms".to_owned(), left.to_string()));
         }
         call
@@ -103,7 +102,7 @@ impl Context {
 
     /// When the step that begins now must be over; none: its calls have no common deadline.
     pub(crate) fn must_end(&self, deadline: Option<Duration>) {
-        *lock(&self.deadline) = deadline.map(|left| Instant::now() + left);
+        *lock(&self.deadline) = deadline.map(|left| self.parts.clock.now() + left);
     }
 
     /// Who takes over from now on; none: nobody does, or this host serves.

@@ -1,7 +1,7 @@
 //! The second's side of the compilation: writing down the pages as they come, and proving that all are there.
 //!
 //! Invariant: pages and the seal are taken in the order in which the peer sent them; `Finished(StoreCompilation)` is
-//! `Done` only if what is durable here has exactly the announced count and digest.
+//! `Done` only if what is durable here has exactly the announced count and digest; once it was, no page changes it.
 
 use std::sync::Arc;
 
@@ -26,8 +26,11 @@ pub(super) enum Job {
 }
 
 pub(super) async fn run(context: Arc<Context>, mut jobs: mpsc::Receiver<Job>) {
+    // The first may release the service as soon as it hears of it: a page of before that comes late is history.
+    let mut proven = None;
     while let Some(job) = jobs.recv().await {
         match job {
+            Job::Page { round, .. } if proven == Some(round) => {}
             Job::Page { first, round, requests } => {
                 if let Err(error) = keep(&context, &first, round, &requests).await {
                     // Not the end: the seal will not match, and the first sends the pages again.
@@ -36,7 +39,10 @@ pub(super) async fn run(context: Arc<Context>, mut jobs: mpsc::Receiver<Job>) {
             }
             Job::Seal { round, seal, from } => {
                 let result = match prove(&context, round, seal, &from).await {
-                    Ok(()) => Finish::Done,
+                    Ok(()) => {
+                        proven = Some(round);
+                        Finish::Done
+                    }
                     Err(error) => Finish::Failed { error },
                 };
                 let work = Work::StoreCompilation { round, seal, from };

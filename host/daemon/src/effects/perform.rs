@@ -170,14 +170,14 @@ async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), St
                 failures = 0;
                 let blocker = blocker.or_else(|| quiet.busy.first().map(|flow| flow.client.to_string()));
                 context.progress(work, remaining.or(Some(under_way)), blocker).await;
-                tokio::time::sleep(pause(retry_in).min(LIST_EVERY)).await;
+                context.parts.clock.sleep(pause(retry_in).min(LIST_EVERY)).await;
             }
             Err(failure) => {
                 failures += 1;
                 if failures >= 3 || !may_pass(&failure) {
                     return Err(failure.to_string());
                 }
-                tokio::time::sleep(LIST_EVERY).await;
+                context.parts.clock.sleep(LIST_EVERY).await;
             }
         }
     }
@@ -233,7 +233,7 @@ async fn resolve(context: &Context, term: Term, round: RoundId) -> Result<(), St
                 state,
             } => {
                 context.keep(state).await;
-                tokio::time::sleep(pause(retry_in)).await;
+                context.parts.clock.sleep(pause(retry_in)).await;
             }
         }
     }

@@ -69,7 +69,7 @@ impl Context {
                     self.keep(state).await;
                     failures = 0;
                     self.progress(work, remaining, blocker).await;
-                    tokio::time::sleep(retry_in.clamp(PAUSE.0, PAUSE.1)).await;
+                    self.parts.clock.sleep(pause(retry_in)).await;
                 }
                 Err(failure) => {
                     failures += 1;
@@ -77,7 +77,7 @@ impl Context {
                     if failures >= FAILURES_MAX || !may_pass(&failure) {
                         return Err(failure.to_string());
                     }
-                    tokio::time::sleep(FAILURE_PAUSE * failures).await;
+                    self.parts.clock.sleep(FAILURE_PAUSE * failures).await;
                 }
             }
         }
