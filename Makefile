@@ -36,6 +36,11 @@ test: ## Everything: build, style, licences, all tests with real servers, plugin
 	@tests/need $(if $(ONLY),demo,test)
 	@tests/run $(ONLY)
 
+.PHONY: simulate
+simulate: ## Whole clusters with every kind of fault: SEEDS=1000000 runs so many, SEED=17 replays one with its trace
+	@$(if $(SEED),SEED=$(SEED)) $(if $(SEEDS),SEEDS=$(SEEDS)) $(if $(FROM),FROM=$(FROM)) \
+	  cargo test -p understudy --lib simulation::run::seeds -- --nocapture
+
 .PHONY: build
 build: plugins web ## The daemon, the demo, the plugins, the page
 	@echo "build: the daemon and the demo (the first time takes five minutes or so)"

@@ -30,5 +30,7 @@ mod probes;
 mod proof;
 pub mod run;
 mod shown;
+#[cfg(test)]
+mod simulation;
 mod surface;
 mod takeovers;

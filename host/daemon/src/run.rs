@@ -301,7 +301,7 @@ async fn keep_address_events(service: ServiceName, mut kept: mpsc::UnboundedRece
 }
 
 /// Each service has records of its own in the one store, and its rounds must be told from every other service's.
-fn records_of(store: StoreId, service: &ServiceName) -> StoreId {
+pub(crate) fn records_of(store: StoreId, service: &ServiceName) -> StoreId {
     use sha2::{Digest, Sha256};
     let hash = Sha256::new()
         .chain_update(store.0.to_be_bytes())

@@ -18,3 +18,5 @@ pub(crate) use door::Door;
 pub(crate) use peers::{Lines, Links};
 pub(crate) use plugins::{Drainer, Granted, Named, Prober};
 pub(crate) use records::Records;
+#[cfg(test)]
+pub(crate) use records::StoredPages;

@@ -6,9 +6,8 @@
 mod health;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 use understudy_protocol::{Event, Fault, Verdict};
@@ -71,15 +70,15 @@ pub(crate) fn start(context: &Arc<Context>) -> impl Iterator<Item = AbortOnDropH
 }
 
 async fn watch(context: Arc<Context>, place: usize) {
-    let mut ticks = tokio::time::interval(context.parts.probe_settings.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let clock = &context.parts.clock;
+    let mut next = clock.now();
     let mut stance = context.stance.clone();
     let mut expected = stance.borrow().expected;
     let mut state = None;
     loop {
         tokio::select! {
             biased;
-            _ = ticks.tick() => {}
+            () = clock.until(next) => next = clock.now() + context.parts.probe_settings.interval,
             changed = stance.changed() => {
                 if changed.is_err() {
                     return;
@@ -220,12 +219,15 @@ async fn record(context: &Context, (verdict, fault): &(Verdict, Option<Fault>)) 
 pub(crate) async fn diagnose(context: &Context, known: &Fault) -> Fault {
     let checks = (0..context.parts.probes.len()).map(|place| async move {
         let name = context.parts.probes[place].named().name;
-        (name, tokio::time::timeout(DIAGNOSIS, check(context, place, None)).await)
+        (
+            name,
+            context.parts.clock.within(DIAGNOSIS, check(context, place, None)).await,
+        )
     });
     let mut fault = known.clone();
     for (name, answer) in futures_util::future::join_all(checks).await {
         match answer {
-            Ok(Ok(report)) => {
+            Some(Ok(report)) => {
                 if let Some(fresh) = report.faults.iter().find(|found| found.code == known.code) {
                     fault = fresh.clone();
                 }
@@ -234,8 +236,8 @@ pub(crate) async fn diagnose(context: &Context, known: &Fault) -> Fault {
                     .evidence
                     .extend(others.map(|other| (format!("also.{}", other.code), other.message.clone())));
             }
-            Ok(Err(failure)) => fault.evidence.push((format!("probe.{name}"), failure.to_string())),
-            Err(_) => fault
+            Some(Err(failure)) => fault.evidence.push((format!("probe.{name}"), failure.to_string())),
+            None => fault
                 .evidence
                 .push((format!("probe.{name}"), format!("no answer within {DIAGNOSIS:?}"))),
         }
