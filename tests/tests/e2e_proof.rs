@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::Value;
-use understudy_tests::cluster::{Bed, Built, PATIENCE, Wishes};
+use understudy_tests::cluster::{Bed, Built, PATIENCE, Wishes, wait_for};
 use understudy_tests::load::{Load, Plan, WebPlan};
 
 struct Program {
@@ -44,6 +44,136 @@ impl Program {
         let report = serde_json::from_slice(&verified.stdout).unwrap_or(Value::Null);
         (verified.status.code().unwrap(), report)
     }
+}
+
+/// What would come of it, as the program says it.
+fn rehearsed(program: &Program, bed: &Bed, host: &str, arguments: &[&str]) -> (i32, Value) {
+    let url = format!("http://{}", bed.cluster.host(host).rest.address());
+    let all = [arguments, &["--dry-run", "--json", "--url", &url]].concat();
+    let answer = program.run(&all);
+    let rehearsal = serde_json::from_slice(&answer.stdout);
+    let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+    (
+        answer.status.code().unwrap(),
+        rehearsal.unwrap_or_else(|_| panic!("{said}")),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_foresees_the_takeover_and_changes_nothing() {
+    let program = Program::new();
+    let mut bed = Bed::serving(&Wishes::for_tests(&["web"])).await.unwrap();
+    let load = Load::start(
+        &Plan {
+            redis: None,
+            web: Some(WebPlan::at(bed.cluster.ports().service("web"))),
+        },
+        "all",
+    );
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = bed.cluster.alpha.rest.journal().await.unwrap().len();
+    let mut foreseen = Value::Null;
+    // Whoever is asked says the same.
+    for host in ["alpha", "beta"] {
+        let (code, rehearsal) = rehearsed(&program, &bed, host, &["takeover", "web"]);
+        assert_eq!(
+            (code, &rehearsal["would_move"]),
+            (0, &Value::from(true)),
+            "{rehearsal:#}"
+        );
+        assert_eq!(
+            (&rehearsal["first"], &rehearsal["second"]),
+            (&"alpha".into(), &"beta".into())
+        );
+        assert_eq!(rehearsal["outage"]["source"], "parts", "{rehearsal:#}");
+        assert!(
+            rehearsal["requests"]["under_way"].as_u64().unwrap() >= 1,
+            "{rehearsal:#}"
+        );
+        foreseen = rehearsal;
+    }
+    let (code, refused) = rehearsed(&program, &bed, "beta", &["giveback", "web"]);
+    assert_eq!(
+        (code, &refused["refusal"]["code"]),
+        (1, &"at-home".into()),
+        "{refused:#}"
+    );
+    assert_eq!(
+        bed.cluster.alpha.rest.journal().await.unwrap().len(),
+        before,
+        "no step was taken"
+    );
+
+    // A second that can't is foreseen with its reason.
+    let config = bed.cluster.beta.site.web.config_file();
+    let good = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, "this is no configuration;").unwrap();
+    let failing = async || Ok(bed.cluster.beta.rest.service("web").await?.verdict == "failing");
+    wait_for(&bed.cluster, "beta's probe sees it", PATIENCE, failing)
+        .await
+        .unwrap();
+    let (code, vetoed) = rehearsed(&program, &bed, "alpha", &["takeover", "web"]);
+    let answer = &vetoed["candidates"][0];
+    assert_eq!((code, &answer["answer"]), (1, &"declines".into()), "{vetoed:#}");
+    assert!(
+        answer["refusal"]["message"].as_str().unwrap().contains("config"),
+        "{vetoed:#}"
+    );
+    std::fs::write(&config, good).unwrap();
+    let well = async || Ok(bed.cluster.beta.rest.service("web").await?.verdict == "healthy");
+    wait_for(&bed.cluster, "beta is well again", PATIENCE, well)
+        .await
+        .unwrap();
+
+    // Then it happens, and every step that was foreseen is taken, in that order on each host.
+    bed.cluster
+        .alpha
+        .rest
+        .takeover("web", None, "as rehearsed")
+        .await
+        .unwrap();
+    bed.step("beta", "web", "took-over").await.unwrap();
+    let round = bed.step("alpha", "web", "grant-settled").await.unwrap().round;
+    for host in ["alpha", "beta"] {
+        let lines = bed.cluster.host(host).rest.journal().await.unwrap();
+        let taken: Vec<String> = lines
+            .into_iter()
+            .filter(|line| line.round == round)
+            .map(|line| line.step)
+            .collect();
+        let steps = foreseen["steps"].as_array().unwrap().iter();
+        let expected = steps
+            .filter(|step| step["host"] == host)
+            .map(|step| step["step"].as_str().unwrap());
+        let mut rest = taken.iter();
+        for step in expected {
+            assert!(rest.any(|taken| taken == step), "{step} of {host}: {taken:?}");
+        }
+    }
+    load.finish().await;
+    // The next forecast rests on it.
+    bed.cluster.wait_ready("alpha", "web", PATIENCE).await.unwrap();
+    let (_, next) = rehearsed(&program, &bed, "beta", &["giveback", "web"]);
+    assert_eq!(next["outage"]["source"], "history", "{next:#}");
+    let takeovers = bed.cluster.beta.rest.takeovers("web").await.unwrap();
+    let measured = takeovers
+        .iter()
+        .find(|takeover| takeover.outage_ms.is_some())
+        .unwrap()
+        .outage_ms
+        .unwrap();
+    assert_eq!(next["outage"]["ms"], measured, "{next:#}");
+    println!("foreseen from parts: {}; it took {measured} ms", foreseen["outage"]);
+
+    // A host that can't be heard is silent in the forecast.
+    bed.cluster.alpha.daemon.kill().unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let (code, silent) = rehearsed(&program, &bed, "beta", &["takeover", "web"]);
+    assert_eq!(code, 1, "{silent:#}");
+    assert!(
+        silent["refusal"].is_object() || silent["candidates"][0]["answer"] == "silent",
+        "{silent:#}"
+    );
 }
 
 fn found<'a>(report: &'a Value, check: &str) -> &'a str {

@@ -91,6 +91,14 @@ const until = async (what, check, patience = PATIENCE_MS) => {
 
 const isLive = (page) => page.getByRole("banner").getByText("Live", { exact: true }).waitFor();
 
+async function accessible(page, shot) {
+  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+  assert.deepEqual(violations.map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.slice(0, 3).map((node) => node.target.join(" ")).join(" | ")}`), []);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `the page is ${over} px too wide`);
+  if (args.shots) await page.screenshot({ path: `${args.shots}/${shot}.png`, fullPage: true });
+}
+
 // ---- the tests ----------------------------------------------------------------------------------------------------
 
 const tests = [];
@@ -282,18 +290,59 @@ test("every page can be reached with the keyboard alone", async ({ page }) => {
   }
 }, "#/overview");
 
+const KINDS = [["light", WIDE], ["dark", WIDE], ["light", NARROW], ["dark", NARROW]];
+
+/** Whether anybody holds the service of a card that can be rehearsed: the first of them. */
+const rehearsable = (page) => page.locator("main article").filter({ has: page.getByRole("button", { name: "Rehearse", exact: true }) }).first();
+
+for (const [scheme, viewport] of KINDS) {
+  test(`a rehearsal (${scheme}, ${viewport.width} wide) says what would happen, as the API does, and changes nothing`, async ({ page, faults }) => {
+    await isLive(page);
+    const card = rehearsable(page);
+    if ((await card.count()) === 0) return assert.ok((await api("/hosts")).every((host) => host.services.every((view) => !view.held_term)), "a held service without a rehearsal");
+    const before = (await api("/takeovers?limit=1")).items[0]?.id;
+    const answer = page.waitForResponse((response) => response.request().method() === "POST");
+    await card.getByRole("button", { name: "Rehearse", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    const forecast = await (await answer).json();
+    await dialog.getByText(forecast.would_move ? "would be accepted" : "It would not move").waitFor({ timeout: TAKEOVER_MS });
+    const text = await dialog.innerText();
+    assert.ok(text.includes(forecast.summary), `the page does not say: ${forecast.summary}`);
+    for (const candidate of forecast.candidates) assert.ok(text.includes(candidate.refusal?.message ?? candidate.host));
+    await accessible(page, `rehearsal-${scheme}-${viewport.width}`);
+    assert.equal((await api("/takeovers?limit=1")).items[0]?.id, before, "something was begun");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(faults, []);
+    return undefined;
+  }, "#/overview", { scheme, viewport });
+
+  test(`a finished takeover (${scheme}, ${viewport.width} wide) is proven as the API says, and its bundle can be kept`, async ({ page, faults }) => {
+    await isLive(page);
+    const finished = (await api("/takeovers?limit=50")).items.find((takeover) => takeover.state === "done");
+    if (!finished) return;
+    await page.evaluate((id) => (location.hash = `#/takeovers/${id}`), finished.id);
+    const panel = page.getByRole("region", { name: "Proof" });
+    await panel.getByRole("button", { name: "Verify", exact: true }).click();
+    const report = await api(`/takeovers/${finished.id}/proof`);
+    await panel.getByText(report.summary).waitFor({ timeout: TAKEOVER_MS });
+    for (const { check } of report.checks) await panel.getByRole("heading", { name: check, exact: true }).waitFor();
+    await accessible(page, `proof-${scheme}-${viewport.width}`);
+    const download = page.waitForEvent("download");
+    await panel.getByRole("button", { name: "Proof bundle" }).click();
+    assert.equal((await download).suggestedFilename(), `takeover-${finished.id}.json`);
+    assert.deepEqual(faults, []);
+  }, "#/takeovers", { scheme, viewport });
+}
+
 for (const page of PAGES) {
-  for (const [scheme, viewport] of [["light", WIDE], ["dark", WIDE], ["light", NARROW], ["dark", NARROW]]) {
+  for (const [scheme, viewport] of KINDS) {
     const kind = `${scheme}, ${viewport.width} wide`;
     test(`${page} (${kind}) has no accessibility violation and does not overflow`, async ({ page: tab, faults }) => {
       await isLive(tab);
       await tab.waitForTimeout(600);
-      const { violations } = await new AxeBuilder({ page: tab }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
-      assert.deepEqual(violations.map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.slice(0, 3).map((node) => node.target.join(" ")).join(" | ")}`), []);
-      const over = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(over <= 0, `the page is ${over} px too wide`);
+      await accessible(tab, `${page}-${scheme}-${viewport.width}`);
       assert.deepEqual(faults, []);
-      if (args.shots) await tab.screenshot({ path: `${args.shots}/${page}-${scheme}-${viewport.width}.png`, fullPage: true });
     }, `#/${page}`, { scheme, viewport });
   }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, watch};
 use understudy_protocol::{HostName, Order, Outcome, Refusal, RequestState, ServiceName};
 
 use crate::wire::{
-    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, Rehearsal, RequestLine, Takeover,
 };
 
 /// The daemon, as the API sees it.
@@ -36,6 +36,10 @@ pub trait Host: Send + Sync + 'static {
     /// Gives an order to the machine of the service and waits for its answer: accepted, or why not. Must be safe to
     /// drop, and must end by itself within seconds.
     async fn order(&self, service: ServiceName, order: Order, caller: Caller) -> Result<(), OrderError>;
+
+    /// What would come of moving the service now; changes nothing. None where the service is not known. Asks the peers:
+    /// seconds may pass.
+    async fn rehearse(&self, service: ServiceName, wish: Wish) -> Result<Option<Rehearsal>, HostError>;
 
     /// Takeovers, newest first, without their steps.
     async fn takeovers(&self, filter: PageFilter) -> Result<Page<Takeover>, HostError>;
@@ -131,6 +135,19 @@ pub struct RequestFilter {
     pub cursor: Option<String>,
     /// Not more than this.
     pub limit: u32,
+}
+
+/// What is rehearsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// To whom; none: the first candidate that can.
+    pub to: Option<HostName>,
+    /// Whether it would be a giveback.
+    pub giveback: bool,
+    /// Who would order it.
+    pub by: String,
+    /// Whether soft vetoes are passed over.
+    pub override_vetoes: bool,
 }
 
 /// Who gives an order, for the audit.

@@ -29,7 +29,7 @@ mod ui;
 
 pub use config::{ApiConfig, BadConfig};
 pub use host::{
-    Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
+    Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter, Wish,
 };
 pub use router::router;
 pub use serve::serve;

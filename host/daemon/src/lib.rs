@@ -7,6 +7,7 @@
 //! peers/     connections to the other hosts     driver/, effects/   the machine, and what it orders
 //! edges/     what driver, effects and probes need of the world, as traits
 //! inquiries/ questions between daemons          proof/   a takeover's proof bundle: made, signed, verified
+//! rehearsal/ what would come of a takeover now
 //! assemble.rs  from configuration to parts     surface.rs, shown.rs, takeovers.rs  what the API sees
 //! exit.rs    every exit code
 //! ```
@@ -28,6 +29,7 @@ mod notify;
 pub mod peers;
 mod probes;
 mod proof;
+mod rehearsal;
 pub mod run;
 mod shown;
 #[cfg(test)]

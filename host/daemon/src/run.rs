@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{info, warn};
 use understudy_address::{Address, AddressEvent};
 use understudy_protocol::{Event, Machine, ServiceName, StoreId};
@@ -31,6 +31,7 @@ use crate::inquiries::{self, Clocks, Inquiries, Inquiry, Question};
 use crate::notify;
 use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
 use crate::proof::Prover;
+use crate::rehearsal::Rehearser;
 use crate::surface::Surface;
 
 /// Inputs that wait for the driver: more than a busy second brings, few enough that a stuck driver pushes back.
@@ -88,11 +89,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Identity::load(&config.cluster.identity)?,
         store.clone(),
         peers.clone(),
-        inquiries,
+        inquiries.clone(),
         config.cluster.peers.iter().map(|peer| peer.name.clone()).collect(),
     );
-    tokio::spawn(answer_peers(asked, peers.clone(), prover.clone()));
-    let api = start_api(&config, publisher, store.clone(), inputs.clone(), prover).await?;
+    let contexts = driver.services.iter();
+    let rehearser = Rehearser::new(
+        config.host.name.clone(),
+        publisher.clone(),
+        inputs.clone(),
+        contexts
+            .map(|(name, service)| (name.clone(), service.context()))
+            .collect(),
+        peers.clone(),
+        inquiries,
+    );
+    let answerers = (prover, rehearser);
+    tokio::spawn(answer_peers(asked, peers.clone(), answerers.clone()));
+    let api = start_api(&config, publisher, store.clone(), inputs.clone(), answerers).await?;
     let pruning = tokio::spawn(prune(store.clone()));
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
@@ -240,17 +253,27 @@ impl Around<'_> {
     }
 }
 
-/// Answers what other hosts ask, one after the other: none of it is urgent, and all of it reads the store.
-async fn answer_peers(mut asked: mpsc::Receiver<Inquiry>, peers: Peers, prover: Prover) {
+/// Answers what other hosts ask, a few at a time: none of it is urgent, and all of it only reads and looks.
+async fn answer_peers(mut asked: mpsc::Receiver<Inquiry>, peers: Peers, (prover, rehearser): (Prover, Rehearser)) {
+    /// A plugin that hangs must not keep everybody else waiting.
+    const AT_ONCE: usize = 4;
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(inquiry) = asked.recv().await {
-        let answer = match &inquiry.question {
-            Question::Half { takeover } => match prover.half(takeover).await {
-                Ok(half) => serde_json::to_value(half).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            },
-            Question::Clock | Question::Rehearsal { .. } => Err("it is not asked here".to_owned()),
+        let Ok(turn) = turns.clone().acquire_owned().await else {
+            return;
         };
-        inquiries::answer(&peers, &inquiry, answer).await;
+        let (peers, prover, rehearser) = (peers.clone(), prover.clone(), rehearser.clone());
+        tokio::spawn(async move {
+            let answer = match &inquiry.question {
+                Question::Half { takeover } => match prover.half(takeover).await {
+                    Ok(half) => serde_json::to_value(half).map_err(|error| error.to_string()),
+                    Err(error) => Err(error.to_string()),
+                },
+                question => rehearser.answer(question).await,
+            };
+            inquiries::answer(&peers, &inquiry, answer).await;
+            drop(turn);
+        });
     }
 }
 
@@ -340,7 +363,7 @@ async fn start_api(
     publisher: Arc<Publisher>,
     store: Store,
     inputs: mpsc::Sender<Input>,
-    prover: Prover,
+    answerers: (Prover, Rehearser),
 ) -> anyhow::Result<RunningApi> {
     let settings = api_settings(config)?;
     let listen = settings.listen;
@@ -348,7 +371,7 @@ async fn start_api(
         .await
         .with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
     let services = config.services.iter().map(|service| service.name.clone()).collect();
-    let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services, prover);
+    let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services, answerers);
     let router = understudy_api::router(Arc::new(surface), settings);
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let ended = async move {

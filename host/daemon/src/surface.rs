@@ -9,18 +9,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use understudy_api::wire::{
-    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, Refusal, RequestLine, Takeover,
-    TakeoverState,
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, Refusal, Rehearsal, RequestLine,
+    Takeover, TakeoverState,
 };
 use understudy_api::{
-    Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
+    Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter, Wish,
 };
 use understudy_protocol::{HostName, Order, RoundId, ServiceName};
 use understudy_store::{Deed, Store, StoreError};
 
 use crate::driver::{Input, Publisher, parse_forced_id, wall_ms};
 use crate::proof::{NotProven, Prover};
-use crate::{shown, takeovers};
+use crate::rehearsal::Rehearser;
+use crate::{rehearsal, shown, takeovers};
 
 /// Longer than a fence takes, shorter than an HTTP client's patience.
 const ANSWER: Duration = Duration::from_secs(8);
@@ -35,6 +36,7 @@ pub(crate) struct Surface {
     inputs: mpsc::Sender<Input>,
     services: BTreeSet<ServiceName>,
     prover: Prover,
+    rehearser: Rehearser,
 }
 
 impl Surface {
@@ -44,7 +46,7 @@ impl Surface {
         store: Store,
         inputs: mpsc::Sender<Input>,
         services: BTreeSet<ServiceName>,
-        prover: Prover,
+        (prover, rehearser): (Prover, Rehearser),
     ) -> Self {
         Surface {
             me,
@@ -53,6 +55,7 @@ impl Surface {
             inputs,
             services,
             prover,
+            rehearser,
         }
     }
 
@@ -289,6 +292,25 @@ impl Host for Surface {
             tracing::warn!(%service, by = deed.who, order = deed.what, %error, "an order could not be written to the audit");
         }
         answer
+    }
+
+    async fn rehearse(&self, service: ServiceName, wish: Wish) -> Result<Option<Rehearsal>, HostError> {
+        let lines = self.lines_of_all(Some(service.clone())).await?;
+        let history = takeovers::all(lines.clone(), |_| None);
+        let Wish {
+            to,
+            giveback,
+            by,
+            override_vetoes,
+        } = wish;
+        let wish = rehearsal::Wish {
+            service,
+            to,
+            giveback,
+            by,
+            override_vetoes,
+        };
+        Ok(self.rehearser.rehearse(&wish, &history, &lines).await)
     }
 
     async fn takeovers(&self, filter: PageFilter) -> Result<Page<Takeover>, HostError> {

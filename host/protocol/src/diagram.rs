@@ -39,6 +39,11 @@ pub fn row_names() -> Vec<String> {
     rows().map(ToString::to_string).collect()
 }
 
+/// Why a step is taken, in the table's words: those of its first row. None where no row is called so.
+pub fn reason_of(step: &str) -> Option<&'static str> {
+    rows().find(|row| row.step == step).map(|row| row.reason)
+}
+
 /// The whole table as text, section by section, with every reason.
 pub fn table_text() -> String {
     let mut text = String::new();

@@ -96,6 +96,15 @@ impl Output {
         self.ignored
     }
 
+    pub(crate) fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// The machine as it would be; for rehearsals, which let no action out.
+    pub(crate) fn imagined(&self) -> &Machine {
+        &self.machine
+    }
+
     /// The place of the taken row in the table (see [`crate::row_names`]); none where the event had no effect.
     pub fn row(&self) -> Option<usize> {
         self.row
@@ -198,6 +207,10 @@ impl Machine {
             .chain(me)
             .filter(|(_, term)| *term >= self.durable.known)
             .max_by_key(|(_, term)| *term)
+    }
+
+    pub(crate) fn session_of(&self, host: &HostName) -> Option<(StoreId, Boot)> {
+        self.peers.get(host)?.session
     }
 
     pub(crate) fn unheard(&self) -> Vec<HostName> {

@@ -4,7 +4,7 @@
 // a change carries an Idempotency-Key that the caller keeps, so that sending it again can't do it twice.
 
 import { EventParser, type ServerEvent } from "./sse";
-import type { Accepted, Compilation, HostView, JournalLine, Page, ProblemBody, RequestLine, Takeover } from "./wire";
+import type { Accepted, Compilation, HostView, JournalLine, Page, ProblemBody, ProofReport, Rehearsal, RequestLine, Takeover } from "./wire";
 
 const BASE = "/api/v1";
 const TOKEN_KEY = "understudy.token";
@@ -13,6 +13,8 @@ const TOKEN_KEY = "understudy.token";
 const SILENCE_MS = 35_000;
 /** An answer that takes longer is given up, so that no button hangs. */
 const ANSWER_MS = 15_000;
+/** Where the daemon asks other hosts and their plugins first. */
+const ASKING_MS = 30_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8_000;
 
@@ -68,6 +70,13 @@ export const journal = (query: JournalQuery): Promise<JournalLine[]> => ask("GET
 export const takeovers = (limit: number): Promise<Page<Takeover>> => ask("GET", `/takeovers${encode({ limit })}`);
 /** One takeover with its steps. */
 export const takeover = (id: string): Promise<Takeover> => ask("GET", `/takeovers/${encodeURIComponent(id)}`);
+/** The takeover's signed proof, to be kept as it is. */
+export const proofBundle = (id: string): Promise<object> => ask("GET", `/takeovers/${encodeURIComponent(id)}/bundle`, { patienceMs: ASKING_MS });
+/** What verifying it finds. */
+export const proof = (id: string): Promise<ProofReport> => ask("GET", `/takeovers/${encodeURIComponent(id)}/proof`, { patienceMs: ASKING_MS });
+/** What would come of it; changes nothing. */
+export const rehearse = (service: string, what: "takeover" | "giveback"): Promise<Rehearsal> =>
+  ask("POST", `/services/${encodeURIComponent(service)}/${what}`, { body: { dry_run: true, ...(what === "takeover" && { reason: "rehearsal" }) }, patienceMs: ASKING_MS });
 /** The newest compilations first. */
 export const compilations = (limit: number): Promise<Page<Compilation>> => ask("GET", `/compilations${encode({ limit })}`);
 
@@ -97,14 +106,15 @@ interface Asking {
   body?: object;
   key?: string;
   signal?: AbortSignal | undefined;
+  patienceMs?: number;
 }
 
-async function ask<T>(method: string, path: string, { body, key, signal }: Asking = {}): Promise<T> {
+async function ask<T>(method: string, path: string, { body, key, signal, patienceMs = ANSWER_MS }: Asking = {}): Promise<T> {
   const headers = new Headers({ accept: "application/json" });
   if (token) headers.set("authorization", `Bearer ${token}`);
   if (key) headers.set("idempotency-key", key);
   if (body) headers.set("content-type", "application/json");
-  const limit = AbortSignal.timeout(ANSWER_MS);
+  const limit = AbortSignal.timeout(patienceMs);
   let response: Response;
   try {
     response = await fetch(BASE + path, {

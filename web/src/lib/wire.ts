@@ -189,6 +189,37 @@ export interface Takeover {
   steps: JournalLine[];
 }
 
+export type ProofResult = "holds" | "unproven" | "fails";
+export type ProofVerdict = "holds" | "holds-in-part" | "fails";
+
+/** What verifying a takeover's proof bundle found. */
+export interface ProofReport {
+  takeover: string;
+  service: string;
+  verdict: ProofVerdict;
+  summary: string;
+  checks: { check: string; result: ProofResult; found: string }[];
+  outage: { ms: number; address_ms: number | null; uncertainty_ms: number | null } | null;
+}
+
+export type CandidateAnswer = "accepts" | "declines" | "silent";
+
+/** What would come of moving a service now. */
+export interface Rehearsal {
+  service: string;
+  would_move: boolean;
+  summary: string;
+  first: string | null;
+  second: string | null;
+  refusal: Refusal | null;
+  under_way: TakeoverView | null;
+  candidates: { host: string; answer: CandidateAnswer; refusal: Refusal | null; verdict: Verdict | null; ready: boolean | null; because: string | null }[];
+  requests: { listed: number; under_way: number; longest_ms: number | null; blockers: { client: string; operation: string; for_ms: number | null }[] } | null;
+  outage: { ms: number; low_ms: number; high_ms: number; source: "history" | "parts" | "bounds"; basis: string } | null;
+  steps: { host: string; step: string; reason: string }[];
+  unknown: string[];
+}
+
 export interface JournalLine {
   /** Its place in the journal of `host`; rises, with gaps. */
   seq: number;

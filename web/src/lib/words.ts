@@ -1,7 +1,7 @@
 // How things are said: every word of the wire in the reader's language, every length of time in one way.
 // Pure; knows nothing of the page.
 
-import type { Cause, Outcome, RequestState, Role, TakeoverState, Verdict } from "./wire";
+import type { CandidateAnswer, Cause, Outcome, ProofResult, ProofVerdict, RequestState, Role, TakeoverState, Verdict } from "./wire";
 import type { IconName } from "./Icon.svelte";
 
 export type Tone = "good" | "warn" | "bad" | "odd" | "busy" | "quiet";
@@ -67,6 +67,24 @@ export const OUTCOMES: Record<Outcome | "unsettled", Saying> = {
 };
 
 /** What follows when each timer ends, after "until"; a timer with no entry is shown by its name. */
+export const PROOF_VERDICTS: Record<ProofVerdict, Saying> = {
+  holds: { word: "Proven", tone: "good", icon: "good", means: "Everything was checked, and everything holds." },
+  "holds-in-part": { word: "In part", tone: "odd", icon: "odd", means: "What could be checked holds; something could not be checked." },
+  fails: { word: "Not proven", tone: "bad", icon: "bad", means: "Something does not hold." },
+};
+
+export const PROOF_RESULTS: Record<ProofResult, Saying> = {
+  holds: { word: "Holds", tone: "good", icon: "good", means: "Checked, and it holds." },
+  unproven: { word: "Unproven", tone: "odd", icon: "odd", means: "It could not be checked." },
+  fails: { word: "Fails", tone: "bad", icon: "bad", means: "It does not hold." },
+};
+
+export const ANSWERS: Record<CandidateAnswer, Saying> = {
+  accepts: { word: "Would take over", tone: "good", icon: "good", means: "Asked now, it would take the service over." },
+  declines: { word: "Would decline", tone: "warn", icon: "warn", means: "Asked now, it would decline." },
+  silent: { word: "Silent", tone: "quiet", icon: "quiet", means: "It can't be asked, or would not answer." },
+};
+
 export const TIMERS: Record<string, string> = {
   hello: "it says hello again to hosts not heard",
   diagnosis: "it reports what is known, without a diagnosis",

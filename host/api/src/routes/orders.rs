@@ -3,28 +3,30 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, request::Parts};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use understudy_protocol::{HostName, Order, ServiceName};
 
 use crate::extract::{Body, ServiceIn};
 use crate::guard::RequestId;
-use crate::host::{Caller, Host, KeptAnswer};
+use crate::host::{Caller, Host, KeptAnswer, Wish};
 use crate::idempotency::{self, fingerprint};
 use crate::overview::now_ms;
 use crate::problem::{Answer, MEDIA_TYPE};
 use crate::router::Shared;
 use crate::serve::RemoteAddress;
 use crate::wire::{
-    Accepted, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, HostView, OrderKind, Problem,
+    Accepted, BootstrapRequest, CancelRequest, CureRequest, GivebackRequest, HostView, OrderKind, Problem, Rehearsal,
     TakeoverRequest,
 };
 
 /// Moves the service to another host. With `confirm_stopped`, `force` or `override_stay_down`, the answering host takes it
 /// by force: although others are silent, nobody holds it, or it is ordered to stay down.
 #[utoipa::path(post, path = "/api/v1/services/{service}/takeover", tag = "orders", params(("service" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = TakeoverRequest, responses(
+    (status = 200, description = "With `dry_run`: what would come of it", body = Rehearsal),
     (status = 202, description = "Accepted; `Location` names the operation", body = Accepted, headers(("Location" = String))),
     (status = 409, description = "Refused", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A field is not valid", body = Problem, content_type = "application/problem+json"),
@@ -41,6 +43,19 @@ pub(crate) async fn takeover(
     let to = request.to.map(|host| host_name("to", &host)).transpose()?;
     let by = caller.by.clone();
     let forced = request.force || request.override_stay_down || !request.confirm_stopped.is_empty();
+    if request.dry_run {
+        let by_force = "a takeover by force rests on your word alone, which can't be rehearsed";
+        if forced {
+            return Err(Box::new(Problem::invalid("dry_run", by_force)));
+        }
+        let wish = Wish {
+            to,
+            giveback: false,
+            by,
+            override_vetoes: request.override_vetoes,
+        };
+        return rehearse(&shared, service, wish).await;
+    }
     let order = if !forced {
         Order::TakeOver {
             to,
@@ -65,8 +80,15 @@ pub(crate) async fn takeover(
     give(shared, sender, service, OrderKind::Takeover, order, caller, &body.bytes).await
 }
 
+async fn rehearse(shared: &Shared, service: ServiceName, wish: Wish) -> Answer<Response> {
+    let unknown = || Box::new(Problem::unknown_service(service.as_str()));
+    let rehearsal = shared.host.rehearse(service.clone(), wish).await?;
+    Ok(Json(rehearsal.ok_or_else(unknown)?).into_response())
+}
+
 /// Moves the service home.
 #[utoipa::path(post, path = "/api/v1/services/{service}/giveback", tag = "orders", params(("service" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = GivebackRequest, responses(
+    (status = 200, description = "With `dry_run`: what would come of it", body = Rehearsal),
     (status = 202, description = "Accepted; `Location` names the operation", body = Accepted, headers(("Location" = String))),
     (status = 409, description = "Refused", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -77,6 +99,15 @@ pub(crate) async fn giveback(
     body: Body<GivebackRequest>,
 ) -> Answer<Response> {
     let caller = sender.caller(body.value.by)?;
+    if body.value.dry_run {
+        let wish = Wish {
+            to: None,
+            giveback: true,
+            by: caller.by,
+            override_vetoes: body.value.override_vetoes,
+        };
+        return rehearse(&shared, service, wish).await;
+    }
     let order = Order::Giveback {
         by: caller.by.clone(),
         reason: reason_or_none(body.value.reason)?,

@@ -19,6 +19,7 @@ mod order;
 mod pause;
 mod problem;
 mod proof;
+mod rehearsal;
 mod service;
 mod takeover;
 mod term;
@@ -39,6 +40,9 @@ pub use problem::{Problem, Refusal};
 pub use proof::{
     ProofAbsence, ProofAssembly, ProofBundle, ProofCheck, ProofHalf, ProofOutage, ProofReport, ProofResult,
     ProofVerdict,
+};
+pub use rehearsal::{
+    Blocker, CandidateAnswer, CandidateForecast, OutageForecast, OutageSource, Rehearsal, RequestForecast, StepForecast,
 };
 pub use service::{
     AddressMode, AddressView, Breaker, BreakerState, DownPhase, PeerView, ProbeView, Reading, Role, ServiceOnHost,

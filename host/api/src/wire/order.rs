@@ -27,6 +27,9 @@ pub struct TakeoverRequest {
     /// The same, although the answering host is ordered to stay down for a fault.
     #[serde(default, skip_serializing_if = "is_false")]
     pub override_stay_down: bool,
+    /// Only say what would come of it: nothing is changed, and the answer is a rehearsal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -49,6 +52,9 @@ pub struct GivebackRequest {
     /// Pass over soft vetoes of the home host; hard ones hold.
     #[serde(default, skip_serializing_if = "is_false")]
     pub override_vetoes: bool,
+    /// Only say what would come of it: nothing is changed, and the answer is a rehearsal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
     /// Who orders, for the journal; default: the caller's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

@@ -439,3 +439,35 @@ async fn a_takeover_is_cancelled_by_its_id() {
     served.host.refuse(Refusal::AlreadyReleased { to: host("beta") });
     assert_eq!(delete(ROUND).await.json()["refusal"], "already-released");
 }
+
+#[tokio::test]
+async fn a_dry_run_is_a_rehearsal_and_no_order() {
+    let served = served().await;
+    let path = "/api/v1/services/redis";
+    let takeover = served
+        .post(
+            &format!("{path}/takeover"),
+            r#"{"to": "beta", "reason": "kernel", "by": "anna", "dry_run": true}"#,
+        )
+        .await;
+    assert_eq!(
+        (takeover.status, &takeover.json()["second"]),
+        (StatusCode::OK, &"beta".into())
+    );
+    let giveback = served.post(&format!("{path}/giveback"), r#"{"dry_run": true}"#).await;
+    assert_eq!(giveback.status, StatusCode::OK);
+    let wishes = served.host.wishes.lock().unwrap().clone();
+    assert_eq!(
+        (wishes[0].to.as_ref().unwrap().as_str(), wishes[0].by.as_str()),
+        ("beta", "anna")
+    );
+    assert!(!wishes[0].giveback && wishes[1].giveback);
+    assert!(served.host.orders().is_empty(), "nothing was ordered");
+    let by_force = r#"{"reason": "x", "confirm_stopped": ["beta"], "dry_run": true}"#;
+    let reply = served.post(&format!("{path}/takeover"), by_force).await;
+    assert_eq!(reply.problem(), (422, "invalid".to_owned()));
+    let unknown = served
+        .post("/api/v1/services/nginx/takeover", r#"{"reason": "x", "dry_run": true}"#)
+        .await;
+    assert_eq!(unknown.problem().0, 404);
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use understudy_api::wire::{
     AddressMode, AddressView, Cause, HostView, JournalLine, ProofAssembly, ProofBundle, ProofCheck, ProofReport,
-    ProofResult, ProofVerdict, Role, ServiceView, Surroundings, Takeover, TakeoverState, TakeoverView,
+    ProofResult, ProofVerdict, Rehearsal, Role, ServiceView, Surroundings, Takeover, TakeoverState, TakeoverView,
 };
 use understudy_protocol::{self as protocol, HostName, ServiceName, Term};
 
@@ -161,5 +161,22 @@ pub(crate) fn proof_report() -> ProofReport {
             found: "beta is not connected".to_owned(),
         }],
         outage: None,
+    }
+}
+
+pub(crate) fn rehearsal() -> Rehearsal {
+    Rehearsal {
+        service: "redis".to_owned(),
+        would_move: true,
+        summary: "beta would take over from alpha".to_owned(),
+        first: Some("alpha".to_owned()),
+        second: Some("beta".to_owned()),
+        refusal: None,
+        under_way: None,
+        candidates: Vec::new(),
+        requests: None,
+        outage: None,
+        steps: Vec::new(),
+        unknown: Vec::new(),
     }
 }

@@ -19,11 +19,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
 use understudy_api::wire::{
-    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, RequestLine, Takeover,
+    Compilation, FaultRecord, HostView, JournalLine, Page, ProofBundle, ProofReport, Rehearsal, RequestLine, Takeover,
 };
 use understudy_api::{
     ApiConfig, Caller, FaultFilter, Host, HostError, JournalFilter, KeptAnswer, OrderError, PageFilter, RequestFilter,
-    router, serve,
+    Wish, router, serve,
 };
 use understudy_protocol::{HostName, Order, Refusal, ServiceName};
 
@@ -38,6 +38,7 @@ pub(crate) struct Memory {
     pub(crate) peer_feed: broadcast::Sender<JournalLine>,
     pub(crate) journal: Mutex<Vec<JournalLine>>,
     pub(crate) orders: Mutex<Vec<(ServiceName, Order, Caller)>>,
+    pub(crate) wishes: Mutex<Vec<Wish>>,
     pub(crate) answer: Mutex<Result<(), OrderError>>,
     pub(crate) order_delay: Mutex<Duration>,
     pub(crate) takeovers: Mutex<Vec<Takeover>>,
@@ -60,6 +61,7 @@ impl Memory {
             peer_feed: broadcast::channel(8).0,
             journal: Mutex::default(),
             orders: Mutex::default(),
+            wishes: Mutex::default(),
             answer: Mutex::new(Ok(())),
             order_delay: Mutex::default(),
             takeovers: Mutex::default(),
@@ -158,6 +160,13 @@ impl Host for Memory {
         }
         self.orders.lock().unwrap().push((service, order, caller));
         self.answer.lock().unwrap().clone()
+    }
+
+    async fn rehearse(&self, service: ServiceName, wish: Wish) -> Result<Option<Rehearsal>, HostError> {
+        self.store()?;
+        let known = service.as_str() == "redis";
+        self.wishes.lock().unwrap().push(wish);
+        Ok(known.then(rehearsal))
     }
 
     async fn takeovers(&self, filter: PageFilter) -> Result<Page<Takeover>, HostError> {

@@ -63,6 +63,9 @@ pub(super) enum Command {
         /// Why: kept in the journal
         #[arg(long, default_value = "asked for by an operator")]
         reason: String,
+        /// Only say what would come of it; nothing is changed
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         force: Force,
         #[command(flatten)]
@@ -75,6 +78,9 @@ pub(super) enum Command {
     Giveback {
         /// The service to move
         service: ServiceName,
+        /// Only say what would come of it; nothing is changed
+        #[arg(long)]
+        dry_run: bool,
         /// Why: kept in the journal
         #[arg(long)]
         reason: Option<String>,

@@ -50,6 +50,7 @@ Examples:
   understudy takeover redis --reason 'kernel update' --wait
   understudy takeover redis --to beta
   understudy takeover redis --to beta --override-vetoes --reason 'the 50 MB of lag may be lost'
+  understudy takeover redis --dry-run        what would come of it: who would take it, how long clients would wait
   understudy takeover redis --confirm-stopped alpha --reason 'alpha: power off, seen by Kim'
   understudy takeover redis --force --reason 'nobody holds it, and the newest data is here'
   understudy takeover redis --override-stay-down --confirm-stopped alpha --reason 'alpha burnt, this disk must do'
@@ -60,6 +61,7 @@ you confirm that it is stopped means two active hosts, and data that differs.";
 
 pub(super) const GIVEBACK: &str = "\
 Examples:
+  understudy giveback redis --dry-run        what would come of it
   understudy giveback redis
   understudy giveback redis --wait --timeout 60";
 

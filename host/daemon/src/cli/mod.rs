@@ -15,6 +15,7 @@ mod orders;
 mod out;
 mod pauses;
 mod proof;
+mod rehearsal;
 mod requests;
 mod status;
 mod table;
@@ -55,16 +56,35 @@ fn dispatch(command: Command) -> Outcome {
             service,
             to,
             reason,
+            dry_run: true,
             force,
             waiting,
             daemon,
+        } => asked(rehearsal::takeover(&daemon, &service, to, reason, &force, &waiting)),
+        Command::Takeover {
+            service,
+            to,
+            reason,
+            force,
+            waiting,
+            daemon,
+            ..
         } => asked(orders::takeover(&daemon, &service, to, reason, force, &waiting)),
+        Command::Giveback {
+            service,
+            dry_run: true,
+            override_vetoes,
+            waiting,
+            daemon,
+            ..
+        } => asked(rehearsal::giveback(&daemon, &service, override_vetoes, &waiting)),
         Command::Giveback {
             service,
             reason,
             override_vetoes,
             waiting,
             daemon,
+            ..
         } => asked(orders::giveback(&daemon, &service, reason, override_vetoes, &waiting)),
         Command::Cure {
             service,

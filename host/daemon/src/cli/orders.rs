@@ -27,6 +27,7 @@ pub(super) async fn takeover(
         override_vetoes: force.override_vetoes,
         force: force.force,
         override_stay_down: force.override_stay_down,
+        dry_run: false,
         by: by(waiting.by.as_ref()),
     };
     let client = Client::find(daemon)?;
@@ -54,6 +55,7 @@ pub(super) async fn giveback(
     let request = GivebackRequest {
         reason,
         override_vetoes,
+        dry_run: false,
         by: by(waiting.by.as_ref()),
     };
     let accepted: Accepted = client.post(&path(service, "giveback"), &request).await?;
@@ -112,7 +114,7 @@ async fn newest(client: &Client, service: &ServiceName) -> Result<Option<String>
     Ok(newest.map(|takeover| takeover.id))
 }
 
-fn path(service: &ServiceName, order: &str) -> String {
+pub(super) fn path(service: &ServiceName, order: &str) -> String {
     format!("/api/v1/services/{service}/{order}")
 }
 

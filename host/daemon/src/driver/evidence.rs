@@ -26,15 +26,19 @@ pub(super) fn of_turn(
     };
     let entry = output.entry();
     let mut all = Vec::new();
+    let mut heard = None;
     if let Event::Received(Envelope { from, message, .. }) = event
         && output.ignored().is_none()
-        && let Some(takeover) = takeover_of(service, message, entry)
-            .or_else(|| entry.and_then(|entry| entry.round).map(|round| round.to_string()))
     {
-        all.push(said(Direction::Received, from, message, takeover));
+        heard = takeover_of(service, message, entry);
+        let of_entry = || Some(entry?.round?.to_string());
+        if let Some(takeover) = heard.clone().or_else(of_entry) {
+            all.push(said(Direction::Received, from, message, takeover));
+        }
     }
     for (to, message) in output.sends() {
-        if let Some(takeover) = takeover_of(service, message, entry) {
+        // An answer belongs to what it answers.
+        if let Some(takeover) = takeover_of(service, message, entry).or_else(|| heard.clone()) {
             all.push(said(Direction::Sent, to, message, takeover));
         }
     }

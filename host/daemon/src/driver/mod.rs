@@ -34,11 +34,11 @@ use understudy_store::{JournalFilter, Order, StoreError};
 pub(crate) use clock::Ticks;
 pub(crate) use clock::{Clock, wall_ms};
 pub(crate) use evidence::{forced_id, parse_forced_id};
-pub(crate) use input::Input;
+pub(crate) use input::{Input, Look};
 pub(crate) use publish::{Publisher, ServiceInfo};
 
 use crate::edges::{Audience, Links, Records};
-use crate::effects::Effector;
+use crate::effects::{Context, Effector};
 use crate::peers::{Frame, PeerEvent};
 use pending::PendingOrders;
 
@@ -144,6 +144,11 @@ impl Driver {
                 if let Some(known) = self.services.get_mut(&service) {
                     known.orders.push(order.clone(), answer);
                     self.turn(&service, Event::Ordered(order)).await;
+                }
+            }
+            Input::Look(service, look) => {
+                if let Some(known) = self.services.get(&service) {
+                    look.take(&known.machine, self.clock.now());
                 }
             }
             Input::Shown => self.publish(),
@@ -330,6 +335,11 @@ fn closing(entry: &Entry) -> Option<(RoundId, &'static str)> {
 }
 
 impl Service {
+    /// What its work is made of.
+    pub(crate) fn context(&self) -> Arc<Context> {
+        self.effector.context().clone()
+    }
+
     fn due(&self) -> Option<Time> {
         match self.stalled_until {
             Some(until) => Some(until),

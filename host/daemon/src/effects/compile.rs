@@ -117,7 +117,8 @@ impl Context {
         }
     }
 
-    async fn list_requests(&self) -> Result<BTreeMap<String, RequestStatus>, String> {
+    /// What the drain plugin lists now; it only looks.
+    pub(crate) async fn list_requests(&self) -> Result<BTreeMap<String, RequestStatus>, String> {
         let (sink, mut pages) = mpsc::channel::<Vec<RequestStatus>>(PAGES);
         let call = self
             .parts

@@ -31,6 +31,7 @@ use understudy_runtime::Expectation;
 use context::saved_state;
 pub(crate) use context::{Context, Parts, lock};
 pub(crate) use mark::ServingMark;
+pub(crate) use perform::assess;
 pub(crate) use reboot::RebootCommand;
 
 /// Pages of a peer's compilation that wait to be written: enough to keep the disk busy, few enough to push back.

@@ -85,7 +85,8 @@ async fn drop_address(context: &Context) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-async fn assess(context: &Context, cause: &Cause) -> Finish {
+/// Asks the drain plugin whether its server can take over; it only looks.
+pub(crate) async fn assess(context: &Context, cause: &Cause) -> Finish {
     let plugin = &context.parts.drain;
     let fault = cause_as_fault(cause);
     match plugin

@@ -33,14 +33,33 @@ pub(crate) enum Question {
         /// The takeover's id.
         takeover: String,
     },
-    /// What would you do if this service were offered to you, or taken from you?
-    Rehearsal {
+    /// You hold this service: what would come of an order to move it?
+    RehearseHolder {
         /// The service.
         service: String,
-        /// The candidate in question.
-        to: String,
+        /// The only host it may go to.
+        to: Option<String>,
         /// Whether it would be a giveback.
         giveback: bool,
+        /// Who would order it.
+        by: String,
+        /// Whether soft vetoes are passed over.
+        override_vetoes: bool,
+    },
+    /// What would you say if this service were offered to you?
+    RehearseCandidate {
+        /// The service.
+        service: String,
+        /// Who would offer it, and the highest term that it knows to be held.
+        holder: String,
+        /// See there.
+        known: u64,
+        /// Whether it would be a giveback.
+        giveback: bool,
+        /// Who would order it.
+        by: String,
+        /// Whether soft vetoes are passed over.
+        override_vetoes: bool,
     },
 }
 
