@@ -25,7 +25,14 @@ fn serving() -> World {
     }
     world.run_for(Duration::from_secs(1));
     let (by, at) = ("anna".to_owned(), world.wall(&name("alpha")));
-    world.handle(&name("alpha"), &Event::Ordered(Order::Bootstrap { by, at }));
+    world.handle(
+        &name("alpha"),
+        &Event::Ordered(Order::Bootstrap {
+            by,
+            at,
+            reason: "first".into(),
+        }),
+    );
     world.run_for(Duration::from_secs(5));
     world
 }
@@ -91,7 +98,17 @@ fn an_order_elsewhere_is_passed_on_and_a_refusal_says_why() {
     let expected = Refusal::NotACandidate { host: stranger };
     assert_eq!(refused("alpha", takeover(Some("delta"))), expected);
     let home = Refusal::AtHome { home: name("alpha") };
-    assert_eq!(refused("alpha", Order::Giveback { by: "anna".into() }), home);
+    assert_eq!(
+        refused(
+            "alpha",
+            Order::Giveback {
+                by: "anna".into(),
+                reason: "home".into(),
+                override_vetoes: false
+            }
+        ),
+        home
+    );
 }
 
 #[test]
@@ -101,6 +118,7 @@ fn each_reason_to_decline_is_foreseen() {
         code: "replica-lag".into(),
         message: "900 MB behind".into(),
         would_accept_if: Some("the replica has caught up".into()),
+        hard: false,
     };
     let says_no = Finish::Assessed(Some(refusal.clone()));
     assert_eq!(
