@@ -6,7 +6,9 @@ use understudy_protocol::{Event, Machine, Order, Refusal, ServiceName, Time};
 use crate::peers::PeerEvent;
 
 /// A look at a machine, which can't change it.
-pub(crate) struct Look(Box<dyn FnOnce(&Machine, Time) + Send>);
+pub(crate) struct Look(Box<Looking>);
+
+type Looking = dyn FnOnce(&Machine, Time) + Send;
 
 impl Look {
     pub(crate) fn new(look: impl FnOnce(&Machine, Time) + Send + 'static) -> Self {
