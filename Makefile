@@ -74,6 +74,10 @@ bench-address: ## As root: what clients notice when an address moves, beside kee
 	@cargo build --workspace --bins
 	@"$(BIN)/bench-address" --programs "$(BIN)" --plugins plugins/dist --rounds $(ROUNDS) $(ARGS)
 
+.PHONY: model
+model: ## Prove the protocol: explore the machine that runs (ONLY= HOSTS= TROUBLES= TICKS= DEPTH= CALM=; docs/proof.md)
+	@cargo run --quiet --profile proof -p understudy-model --bin model
+
 .PHONY: fresh
 fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them
 	@tests/fresh

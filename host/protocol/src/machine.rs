@@ -164,6 +164,16 @@ impl Machine {
         self.timers.next().map(|(_, at)| at)
     }
 
+    /// The same machine with each running timer's deadline set anew: for the proof, where any of them may end next.
+    #[doc(hidden)]
+    pub fn with_deadlines(&self, at: impl Fn(TimerName) -> Time) -> Machine {
+        let mut machine = self.clone();
+        for (timer, _) in self.timers.iter() {
+            machine.timers.set(timer, at(timer));
+        }
+        machine
+    }
+
     /// The role, by name.
     pub fn role(&self) -> RoleName {
         self.role.name()
@@ -270,6 +280,7 @@ impl Turn<'_> {
         let before = self.m.durable.clone();
         let round_before = self.m.round();
         (row.apply)(&mut self);
+        self.pay_reply();
         let to = self.m.role.name();
         debug_assert!(
             row.leads_to(from, to),

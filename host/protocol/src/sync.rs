@@ -94,17 +94,7 @@ pub(crate) fn hello_again(t: &mut Turn) {
 /// Answers a hello, and asks nothing back: whoever was not heard is asked as its connection is made and by the timer,
 /// while two hosts that can't store what they hear would ask each other without end.
 pub(crate) fn reply(t: &mut Turn) {
-    let Event::Received(envelope) = t.event else { return };
-    if let Message::Hello(_) = envelope.message {
-        let standing = t.m.standing();
-        t.send(
-            &envelope.from,
-            Message::HelloReply {
-                echo: envelope.boot,
-                standing,
-            },
-        );
-    }
+    t.owes_reply = matches!(t.received(), Some((_, Message::Hello(_))));
 }
 
 /// The highest term the sender of this turn's message says it holds.

@@ -20,6 +20,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) detail: String,
     /// The round the entry is about, where the role does not say.
     pub(crate) round: Option<RoundId>,
+    /// A hello is answered at the turn's end: with what is on the disk by then, not with what the turn gave up.
+    pub(crate) owes_reply: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -31,6 +33,7 @@ impl<'a> Turn<'a> {
             actions: Vec::new(),
             detail: String::new(),
             round: None,
+            owes_reply: false,
         }
     }
 
@@ -214,6 +217,16 @@ impl<'a> Turn<'a> {
         }
         // Writing to a String can't fail.
         let _ = write!(self.detail, "{text}");
+    }
+
+    /// Says what this host is after the turn to whoever said hello.
+    pub(crate) fn pay_reply(&mut self) {
+        if let Event::Received(envelope) = self.event
+            && std::mem::take(&mut self.owes_reply)
+        {
+            let (echo, standing) = (envelope.boot, self.m.standing());
+            self.send(&envelope.from, Message::HelloReply { echo, standing });
+        }
     }
 
     pub(crate) fn become_role(&mut self, role: Role) {

@@ -5,7 +5,12 @@
 //! Invariants are checked after every step: see `rules.rs`.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
 
+mod rest;
 mod rules;
+
+// For the model checker, which is another crate.
+#[allow(unused_imports)]
+pub use rules::timers_of;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

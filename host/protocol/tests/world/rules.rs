@@ -42,7 +42,7 @@ pub(super) fn may_begin(host: &Host, work: &Work) {
 }
 
 /// Whoever waits needs the timer that ends it.
-fn timers_of(role: RoleName) -> &'static [TimerName] {
+pub fn timers_of(role: RoleName) -> &'static [TimerName] {
     match role {
         RoleName::Unsynced => &[TimerName::Hello],
         RoleName::Standby => &[TimerName::Observe, TimerName::Silence],
