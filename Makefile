@@ -58,6 +58,16 @@ web: ## The page, into the folder from which the daemon embeds it
 fmt: ## Lay all Rust code out as rustfmt.toml says
 	@cargo fmt --all && cargo fmt --all --manifest-path plugins/Cargo.toml
 
+.PHONY: kill-steps
+kill-steps: ## As root: kill a daemon at every step of the protocol, and try every other fault along a takeover (half an hour)
+	@cargo build --workspace --bins
+	@UNDERSTUDY_KILL_PART=1/1 cargo test --workspace --test kill_steps -- --ignored --nocapture
+
+.PHONY: faults
+faults: ## As root: the same, and write docs/faults.md from what was seen
+	@cargo build --workspace --bins
+	@UNDERSTUDY_KILL_PART=1/1 UNDERSTUDY_FAULTS_PAGE="$(CURDIR)/docs/faults.md" cargo test --workspace --test kill_steps -- --ignored --nocapture
+
 .PHONY: bench-probe
 bench-probe: ## Measure the CPU time of a probe beside a check script's (ARGS=--help for more; docs/benchmarks.md)
 	@tests/need demo

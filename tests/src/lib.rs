@@ -4,6 +4,7 @@
 //! - `servers` writes configurations for real servers in a temporary folder, starts and stops them.
 //! - `cluster` runs `understudy` daemons, talks REST to them and waits for named conditions.
 //! - `lan` puts the hosts into network namespaces of their own, with a link that can be cut.
+//! - `kill` kills a daemon at every step of the protocol, and sees the pair recover.
 //! - `bench` measures what a check costs.
 //! - `moves` measures what clients notice when an address moves.
 //! - `story` is the demo: one takeover and one giveback, told as they happen.
@@ -14,6 +15,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod kill;
 pub mod lan;
 pub mod load;
 pub mod moves;

@@ -30,8 +30,10 @@ pub mod peers;
 mod probes;
 mod proof;
 mod rehearsal;
+mod reload;
 pub mod run;
 mod shown;
+mod signals;
 #[cfg(test)]
 mod simulation;
 mod surface;

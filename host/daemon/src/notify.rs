@@ -6,6 +6,13 @@ pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// Until [`ready`] is told again.
+pub(crate) fn reloading() {
+    let mut states = vec![NotifyState::Reloading];
+    states.extend(NotifyState::monotonic_usec_now().ok());
+    tell(&states);
+}
+
 pub(crate) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

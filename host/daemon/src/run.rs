@@ -8,6 +8,7 @@
 //! `vip`, the addresses as they are: the daemon is not the server.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,16 +33,18 @@ use crate::notify;
 use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
 use crate::proof::Prover;
 use crate::rehearsal::Rehearser;
+use crate::reload;
+use crate::signals::{Signals, Wanted};
 use crate::surface::Surface;
 
 /// Inputs that wait for the driver: more than a busy second brings, few enough that a stuck driver pushes back.
 const INPUTS: usize = 1024;
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration of `file` again.
 ///
 /// # Errors
 /// When something that the daemon needs can't be had: each names the place and the mend.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, file: &Path) -> anyhow::Result<()> {
     let store = open_store(&config).await?;
     let machine_boot_id = machine_boot_id();
     let start = store.next_boot(&machine_boot_id).await?;
@@ -110,7 +113,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
     notify::ready();
-    wait_for_signal().await;
+    let mut signals = Signals::watch();
+    while signals.next().await == Wanted::Reload {
+        notify::reloading();
+        if let Some(changes) = reload::read_again(file, &mut config, &store).await {
+            let _ = inputs.send(Input::Reloaded(changes.settings())).await;
+        }
+        notify::ready();
+    }
     notify::stopping();
     info!("stopping in order; the servers go on");
     api.stop().await;
@@ -400,16 +410,4 @@ fn api_settings(config: &Config) -> anyhow::Result<understudy_api::ApiConfig> {
     };
     settings.check()?;
     Ok(settings)
-}
-
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        warn!("signals can't be watched; the daemon runs until it is killed");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
 }

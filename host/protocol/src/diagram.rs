@@ -44,6 +44,11 @@ pub fn reason_of(step: &str) -> Option<&'static str> {
     rows().find(|row| row.step == step).map(|row| row.reason)
 }
 
+/// The rows that write a journal line whatever comes of them, by the names of [`row_names`].
+pub fn journaled_rows() -> Vec<String> {
+    rows().filter(|row| row.journal).map(ToString::to_string).collect()
+}
+
 /// The whole table as text, section by section, with every reason.
 pub fn table_text() -> String {
     let mut text = String::new();

@@ -37,7 +37,7 @@ mod veto;
 mod view;
 
 pub use action::{Action, Alert, StopPurpose, Work};
-pub use diagram::{diagram, reason_of, row_names, table_text};
+pub use diagram::{diagram, journaled_rows, reason_of, row_names, table_text};
 pub use durable::{DownPhase, Durable, Entry, Grant, StayDown, Tenure};
 pub use event::{Event, Finish, Order, ServerState};
 pub use fault::{Fault, FaultKind, Severity, Verdict};

@@ -159,6 +159,20 @@ impl Machine {
         }
     }
 
+    /// The same machine under other settings. What is under way is not disturbed: a timer that runs keeps its end.
+    ///
+    /// # Errors
+    /// When the plan is for another service, host, list of candidates or kind of cure: these are no settings.
+    pub fn with_plan(&self, plan: Arc<Plan>) -> Result<Machine, &'static str> {
+        let same = |a: &Plan, b: &Plan| {
+            (&a.service, &a.me, &a.candidates, a.reboot) == (&b.service, &b.me, &b.candidates, b.reboot)
+        };
+        if !same(&self.plan, &plan) {
+            return Err("the service, its hosts and its cure can't change while the machine runs");
+        }
+        Ok(Machine { plan, ..self.clone() })
+    }
+
     /// When [`Event::TimeReached`] is due.
     pub fn next_deadline(&self) -> Option<Time> {
         self.timers.next().map(|(_, at)| at)

@@ -49,6 +49,9 @@ impl Bed {
         let mut cluster = Cluster::prepare(folder.path(), &built, ports, wishes)?;
         for host in cluster.hosts() {
             built.share_compiled(&host.site)?;
+            if wishes.knobs.is_some() {
+                host.site.turn_all_back()?;
+            }
         }
         cluster.start_daemons().await?;
         let journals = Journals::follow(&cluster);

@@ -140,6 +140,11 @@ impl Daemon {
         self.signal(Signal::CONT)
     }
 
+    /// Lets it read its configuration again.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self
             .pid()

@@ -154,7 +154,7 @@ pub(super) fn plugin(site: &Site) -> String {
             .iter()
             .map(|(knob, instead)| {
                 format!(
-                    "test ! -e '{}' || {{ {instead}; }}; ",
+                    "if test -e '{}'; then {instead}; fi; ",
                     knobs.join(knob.file()).display()
                 )
             })
@@ -226,7 +226,7 @@ pub(super) fn settings(policies: &Policies, service: &str, site: &Site) -> Strin
     } = policies;
     let giveback = if *auto_giveback { "auto" } else { "manual" };
     let mut text = format!(
-        "\n[service.probe]\ninterval = \"200ms\"\ntimeout = \"800ms\"\nrise = 1\nfall = 1\non_unknown = \"{on_unknown}\"\n\n\
+        "\n[service.probe]\ninterval = \"250ms\"\ntimeout = \"500ms\"\nrise = 1\nfall = 2\non_unknown = \"{on_unknown}\"\n\n\
          [service.drain]\ndeadline = \"1500ms\"\non_fault = \"{on_fault}\"\non_request = \"{on_request}\"\n\n\
          [service.giveback]\npolicy = \"{giveback}\"\ndelay = \"300ms\"\nattempts = 20\n\n\
          [service.timing]\nhello = \"200ms\"\ndiagnosis = \"1s\"\nanswer = \"1500ms\"\nretry = \"1s\"\nassessment = \"1s\"\n\

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::cluster::HOSTS;
@@ -147,11 +148,19 @@ impl Lan {
         self.run(to, &format!("nft delete table ip cut_{from}")).map(drop)
     }
 
+    /// Every process on a node.
+    pub fn pids(&self, node: &str) -> Result<Vec<u32>> {
+        let pids = run_to_end(&["ip", "netns", "pids", &self.namespace(node)].map(str::to_owned))?;
+        Ok(pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    }
+
     /// Ends every process on a node at once, as a power failure does, and takes its addresses but its own.
     pub fn lose_power(&self, node: &str) -> Result<()> {
-        let pids = run_to_end(&["ip", "netns", "pids", &self.namespace(node)].map(str::to_owned))?;
-        for pid in pids.split_whitespace() {
-            run_to_end(&["kill", "-KILL", pid].map(str::to_owned))?;
+        for pid in self.pids(node)? {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                // It may have ended with another one.
+                let _ = kill_process(pid, Signal::KILL);
+            }
         }
         for vip in VIPS
             .into_iter()
@@ -168,15 +177,18 @@ impl Lan {
         node: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>> {
-        let path = format!("/run/netns/{}", self.namespace(node));
-        let namespace = File::open(&path).with_context(|| format!("opening {path}"))?;
+        let door = self.door(node)?;
         let thread = std::thread::Builder::new().name(format!("on {node}"));
         Ok(thread.spawn(move || {
             // A thread that stayed outside would talk to the machine's own network.
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-                .unwrap_or_else(|error| panic!("{path} can't be entered: {error}"));
+            go_through(&door).unwrap_or_else(|error| panic!("a namespace can't be entered: {error}"));
             work()
         })?)
+    }
+
+    fn door(&self, node: &str) -> Result<File> {
+        let path = format!("/run/netns/{}", self.namespace(node));
+        File::open(&path).with_context(|| format!("opening {path}"))
     }
 }
 
@@ -205,6 +217,24 @@ pub fn play<T: Send + 'static, F: Future<Output = Result<T>>>(
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// As [`play`], on this thread, which stays on the client's side of the link for ever.
+///
+/// # Errors
+/// As [`play`].
+pub fn stay_and_play<T>(test: impl AsyncFnOnce(Arc<Lan>) -> Result<T>) -> Result<T> {
+    let lan = Lan::new()?;
+    go_through(&lan.door(CLIENT)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(test(Arc::clone(&lan)))
+}
+
+fn go_through(door: &File) -> Result<()> {
+    Ok(move_into_link_name_space(
+        door.as_fd(),
+        Some(LinkNameSpaceType::Network),
+    )?)
 }
 
 /// Deletes the namespaces that a test left, as far as its folder names them.

@@ -27,6 +27,8 @@ pub use report::{PhaseReport, Report, ServiceReport, Unanswered};
 pub use resp::{RedisClient, Reply};
 pub use verify::{ReadBack, read_back};
 
+use crate::servers::WebFile;
+
 /// What is asked, and how often.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -88,6 +90,19 @@ impl WebPlan {
 
 /// How long a client waits for an answer before it gives up; longer than any stall that is not a failure.
 pub const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// One request on a connection of its own, as a client makes it.
+///
+/// # Errors
+/// When there is no connection, no whole answer, or another one than the file.
+pub async fn ask_once(address: SocketAddr, file: &WebFile) -> anyhow::Result<()> {
+    let mut connection = exchange::WebConnection::open(address).await?;
+    match connection.get(file.path, false, 0).await {
+        Ok(answer) if answer.status == 200 && file.is_content(&answer.body) => Ok(()),
+        Ok(answer) => anyhow::bail!("status {}, {} bytes", answer.status, answer.body.len()),
+        Err(broken) => anyhow::bail!(broken.because),
+    }
+}
 
 /// A load under way.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub(super) fn run(file: &ConfigFile) -> Outcome {
         .map_err(Failure::failed)?;
     // The whole chain of causes: the first says what, the last why.
     runtime
-        .block_on(run::run(config))
+        .block_on(run::run(config, &file.config))
         .map_err(|error| Failure::failed(format!("{error:#}")))
 }
 

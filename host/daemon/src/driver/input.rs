@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 use understudy_protocol::{Event, Machine, Order, Refusal, ServiceName, Time};
 
 use crate::peers::PeerEvent;
+use crate::reload::Settings;
 
 /// A look at a machine, which can't change it.
 pub(crate) struct Look(Box<Looking>);
@@ -41,6 +42,8 @@ pub(crate) enum Input {
     },
     /// Somebody wants to know what the machine would do; nothing comes of it.
     Look(ServiceName, Look),
+    /// The operator has changed the settings of these services.
+    Reloaded(Vec<Settings>),
     /// Something that is shown has changed (a probe's reading, an address): publish the view again.
     Shown,
     /// End in order: publish a last view and stop.

@@ -13,6 +13,7 @@
 //! The driver must not know: plugins, addresses, sockets.
 
 mod clock;
+mod crash;
 mod evidence;
 mod input;
 mod pending;
@@ -40,6 +41,8 @@ pub(crate) use publish::{Publisher, ServiceInfo};
 use crate::edges::{Audience, Links, Records};
 use crate::effects::{Context, Effector};
 use crate::peers::{Frame, PeerEvent};
+use crate::reload::Settings;
+use crash::Moment;
 use pending::PendingOrders;
 
 /// How long to wait before a turn that could not be stored is tried again: long enough not to hammer a full disk.
@@ -151,6 +154,7 @@ impl Driver {
                     look.take(&known.machine, self.clock.now());
                 }
             }
+            Input::Reloaded(settings) => self.reload(settings),
             Input::Shown => self.publish(),
             Input::Stop => {}
         }
@@ -187,6 +191,21 @@ impl Driver {
             return;
         }
         self.turn(&service, Event::Received(envelope)).await;
+    }
+
+    /// Other settings from now on; timers that run keep their ends.
+    fn reload(&mut self, all: Vec<Settings>) {
+        for settings in all {
+            let Some(service) = self.services.get_mut(&settings.service) else {
+                continue;
+            };
+            match service.machine.with_plan(settings.plan) {
+                Ok(machine) => service.machine = machine,
+                Err(why) => warn!(service = %settings.service, why, "these settings wait for a restart"),
+            }
+            service.effector.context().probe_with(settings.probing);
+        }
+        self.publish();
     }
 
     /// A peer shows this host's history beside its own: it gets what it may have missed.
@@ -265,15 +284,21 @@ impl Driver {
             // Nothing was decided that must be durable: the turn goes on, the evidence has a gap.
             warn!(service = %name, %error, "what was said could not be kept");
         }
+        if output.entry().is_some() {
+            crash::point(Moment::Stored, name, output.row());
+        }
         self.publisher.store_works(name);
         self.publisher.turned(name, &output);
         let closing = output.entry().and_then(closing);
-        let quiet = output.entry().is_none();
+        let (quiet, row) = (output.entry().is_none(), output.row());
         let (machine, actions) = output.accept(Stored::confirmed());
         service.machine = machine;
         service.effector.follow(&service.machine.view(now));
         for action in actions {
             self.act(name, action);
+        }
+        if !quiet {
+            crash::point(Moment::Acted, name, row);
         }
         if let Some((round, why)) = closing {
             self.close_compilation(round, why).await;

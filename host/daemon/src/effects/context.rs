@@ -41,6 +41,8 @@ pub(crate) type Told = (Verdict, Option<(String, Severity)>);
 pub(crate) struct Context {
     pub(crate) parts: Parts,
     pub(crate) stance: watch::Receiver<Stance>,
+    /// How the probes are run; the operator may change it at any time.
+    pub(crate) probing: Mutex<ProbeSettings>,
     /// What each probe saw last.
     pub(crate) seen: Mutex<Vec<Seen>>,
     /// The requests listed so far in the drain under way.
@@ -59,8 +61,10 @@ impl Context {
     pub(crate) fn new(parts: Parts, saved: Option<SavedState>, stance: watch::Receiver<Stance>) -> Self {
         let (successor, deadline, saved) = (Mutex::default(), Mutex::default(), Mutex::new(saved));
         let seen = Mutex::new(parts.probes.iter().map(|probe| Seen::nothing(probe.named())).collect());
+        let probing = Mutex::new(parts.probe_settings);
         Context {
             parts,
+            probing,
             stance,
             seen,
             listed: Mutex::new(None),
@@ -69,6 +73,11 @@ impl Context {
             deadline,
             saved,
         }
+    }
+
+    /// The probes are run so from their next look on.
+    pub(crate) fn probe_with(&self, settings: ProbeSettings) {
+        *lock(&self.probing) = settings;
     }
 
     pub(crate) fn raise_fence(&self, term: Term) {

@@ -78,7 +78,7 @@ async fn watch(context: Arc<Context>, place: usize) {
     loop {
         tokio::select! {
             biased;
-            () = clock.until(next) => next = clock.now() + context.parts.probe_settings.interval,
+            () = clock.until(next) => next = clock.now() + lock(&context.probing).interval,
             changed = stance.changed() => {
                 if changed.is_err() {
                     return;
@@ -115,7 +115,8 @@ fn forget(context: &Context, place: usize) {
 async fn check(context: &Context, place: usize, state: Option<SavedState>) -> Result<Report, CallFailure> {
     let stance = context.stance.borrow().clone();
     let expected = stance.expected.unwrap_or(understudy_runtime::Expectation::Serving);
-    let mut call = CallContext::new(stance.term, expected, context.parts.probe_settings.timeout);
+    let timeout = lock(&context.probing).timeout;
+    let mut call = CallContext::new(stance.term, expected, timeout);
     call.state = state;
     if let Some(active) = stance.active.filter(|host| *host != context.parts.me) {
         call.attributes.push(("active-host".to_owned(), active.to_string()));
@@ -163,7 +164,7 @@ async fn note(context: &Context, place: usize, took: Duration, answer: Result<Re
 }
 
 fn take(seen: &mut Seen, context: &Context, answer: Result<Report, CallFailure>) {
-    let counts = context.parts.probe_settings.counts;
+    let counts = lock(&context.probing).counts;
     match answer {
         Ok(report) => {
             seen.opinion.take(counts, report.verdict, health::worst(&report.faults));
