@@ -24,4 +24,4 @@ pub use config::{AddressConfig, BadVipAddress, ProxyConfig, VipAddress, VipConfi
 pub use error::AddressError;
 pub use event::AddressEvent;
 pub use flow::{Flow, Quiet, Remaining, Spoke};
-pub use vip::{Trace, TraceKind, traces};
+pub use vip::{Trace, TraceKind, remove_strangers, traces};

@@ -33,7 +33,7 @@ use crate::config::{VipAddress, VipConfig};
 use crate::nft::{self, Batch};
 use crate::privilege::{self, NET_ADMIN, NET_RAW};
 use crate::{AddressError, AddressEvent, Holding};
-pub use traces::{Trace, TraceKind, traces};
+pub use traces::{Trace, TraceKind, remove_strangers, traces};
 
 use keeper::Keeper;
 use kernel::{Changes, Interface, Kernel};

@@ -6,7 +6,7 @@ use understudy_protocol::ServiceName;
 
 use super::kernel::Kernel;
 use super::rules::OURS;
-use crate::nft::Link;
+use crate::nft::{Batch, Link};
 use crate::{AddressError, VipConfig};
 
 /// Something of a service's address in the kernel.
@@ -80,6 +80,28 @@ pub async fn traces(services: &[(ServiceName, VipConfig)]) -> Result<Vec<Trace>,
         });
     }
     Ok(found)
+}
+
+/// Removes the tables of ours that belong to none of these services, and says which they were.
+///
+/// # Errors
+/// As [`traces`].
+pub async fn remove_strangers(services: &[(ServiceName, VipConfig)]) -> Result<Vec<String>, AddressError> {
+    let filter = Link::connect().map_err(|error| system("asking the kernel (nftables)", error))?;
+    let tables = filter.tables(OURS).await;
+    let mut removed = Vec::new();
+    for table in tables.map_err(|refused| system("listing the packet filter's tables", refused.error))? {
+        let name = &table.place.table;
+        if services.iter().any(|(service, _)| belongs_to(name, service.as_str())) {
+            continue;
+        }
+        let mut batch = Batch::new();
+        batch.no_table(&table.place);
+        let gone = filter.apply(batch).await;
+        gone.map_err(|refused| system("removing a table of the packet filter", refused.error))?;
+        removed.push(format!("{} {name}", table.place.family.name()));
+    }
+    Ok(removed)
 }
 
 async fn addresses(kernel: &Kernel, interface: &str, config: &VipConfig) -> Result<Vec<String>, AddressError> {

@@ -4,7 +4,7 @@
 //! that this host holds by its records. The store's own lock says whether a daemon runs.
 
 use serde::Serialize;
-use understudy_address::{Address, AddressConfig, Trace, TraceKind, VipConfig, traces};
+use understudy_address::{Address, AddressConfig, Trace, TraceKind, VipConfig, remove_strangers, traces};
 use understudy_protocol::ServiceName;
 use understudy_store::{Retention, Store};
 
@@ -137,6 +137,18 @@ async fn clean(config: &Config, only: Option<&ServiceName>, json: bool) -> Outco
             continue;
         }
         removed.extend(clean_one(config, service, vip).await?);
+    }
+    if only.is_none() {
+        let known: Vec<_> = vips(config)
+            .into_iter()
+            .map(|(service, vip)| (service.name.clone(), vip.clone()))
+            .collect();
+        let strangers = remove_strangers(&known).await.map_err(Failure::failed)?;
+        removed.extend(
+            strangers
+                .iter()
+                .map(|place| format!("rules {place} of no service here removed")),
+        );
     }
     store.close().await;
     if json {
