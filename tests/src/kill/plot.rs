@@ -214,6 +214,19 @@ pub(super) async fn rest() -> Result<()> {
     Ok(())
 }
 
+/// Waits until this step is the last one of the host's journal.
+pub(super) async fn until_step(pair: &Pair, host: &str, step: &str) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let lines = pair.host(host).rest.journal().await.unwrap_or_default();
+        if lines.last().is_some_and(|line| line.step == step) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    bail!("{host} does not come to {step}")
+}
+
 pub(super) async fn until(pair: &Pair, host: &str, holds: impl Fn(&ServiceView) -> bool) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::pair::Pair;
 use super::plot::{
     A, B, ask, declined, fault, first_start, forced, moved, pause, power_failure, refusals, refusals_while_busy, rest,
-    serves, started_by_hand, turn, until,
+    serves, started_by_hand, turn, until, until_step,
 };
 use crate::cluster::{Knob, Policies};
 
@@ -305,7 +305,7 @@ impl Story {
                 turn(pair, A, Knob::StopHangs)?;
                 ask(pair, A).await;
                 until(pair, A, |v| v.role == "draining").await?;
-                pause(700).await;
+                until_step(pair, A, "server-stopping").await?;
                 pair.host(B).daemon.freeze()?;
                 until(pair, A, |v| v.role == "released").await?;
                 ask(pair, A).await;
