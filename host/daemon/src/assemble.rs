@@ -64,7 +64,11 @@ pub(crate) async fn plugins(
     Ok(Plugins { drain, probes, fence })
 }
 
-async fn load(runtime: &Runtime, host: &config::Host, wanted: &config::Plugin) -> anyhow::Result<Arc<Plugin>> {
+pub(crate) async fn load(
+    runtime: &Runtime,
+    host: &config::Host,
+    wanted: &config::Plugin,
+) -> anyhow::Result<Arc<Plugin>> {
     let path = wanted.path_in(&host.plugin_dir);
     let plugin = runtime.load(&path).await?;
     let digest = plugin.digest().to_string();
@@ -96,6 +100,19 @@ async fn load(runtime: &Runtime, host: &config::Host, wanted: &config::Plugin) -
     Ok(plugin)
 }
 
+/// Whether the plugin is for servers of this type.
+pub(crate) fn looks_after(service: &config::Service, plugin: &Plugin) -> anyhow::Result<()> {
+    let known = &plugin.description().server_types;
+    if known.contains(&service.server_type) {
+        return Ok(());
+    }
+    bail!(
+        "it looks after {}, not after {:?}; see `server_type`",
+        known.join(", "),
+        service.server_type
+    )
+}
+
 fn target(
     host: &config::Host,
     service: &config::Service,
@@ -104,14 +121,7 @@ fn target(
     fence: &Arc<AtomicU64>,
     address: &Address,
 ) -> anyhow::Result<Target> {
-    let known = &plugin.description().server_types;
-    if !known.contains(&service.server_type) {
-        bail!(
-            "it looks after {}, not after {:?}; see `server_type`",
-            known.join(", "),
-            service.server_type
-        );
-    }
+    looks_after(service, plugin)?;
     let mut target = Target::new(service.name.clone(), &service.server_type, host.name.clone());
     target.attributes = wanted.attributes.clone().into_iter().collect();
     target.config = wanted.config.to_string();

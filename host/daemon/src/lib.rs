@@ -17,6 +17,7 @@
 mod assemble;
 pub mod cli;
 pub mod cluster;
+mod components;
 pub mod config;
 mod driver;
 mod edges;

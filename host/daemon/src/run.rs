@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use understudy_address::{Address, AddressEvent};
 use understudy_protocol::{Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
-use understudy_store::{AddressLine, Retention, Start, Store};
+use understudy_store::{AddressLine, Start, Store};
 
 use crate::assemble;
 use crate::cluster::Identity;
@@ -142,7 +142,7 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let folder = &config.host.state_dir;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{} can't be made; see [host] state_dir", folder.display()))?;
-    Ok(Store::open(&folder.join("store.sqlite"), Retention::default()).await?)
+    Ok(Store::open(&folder.join("store.sqlite"), config.retention).await?)
 }
 
 /// Removes what the retention no longer wants, now and then.

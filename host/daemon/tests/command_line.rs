@@ -153,6 +153,8 @@ fn every_command_teaches_by_example() {
         &["cure"],
         &["cancel"],
         &["bootstrap"],
+        &["pause"],
+        &["unpause"],
         &["requests"],
         &["history"],
         &["fsm"],

@@ -99,6 +99,9 @@ fn unhealthy(config: &Config, health: &Health, looks: Looks) -> Option<Fault> {
     }
 }
 
+/// The fault of a disk that does not answer: nothing is known of it.
+pub(crate) const DISK_SILENT: &str = "http-disk-silent";
+
 /// The disks of the configured folders that nothing more can be written to.
 pub(crate) fn full_disks(config: &Config, readings: &[Reading]) -> Vec<Fault> {
     let path = |reading: &Reading| reading.attributes.value("path").unwrap_or("?").to_owned();
@@ -129,8 +132,13 @@ pub(crate) fn full_disks(config: &Config, readings: &[Reading]) -> Vec<Fault> {
             .iter()
             .any(|fault| fault.evidence.value("disk-path") == Some(&path));
         if !is_known && (read_only(&path) || left < config.min_disk_free_bytes as f64) {
-            let message = format!("The disk of {path} is full, read-only or silent");
-            let fault = Fault::shutdown_required("http-disk-full", FaultKind::Storage, message);
+            let (code, what) = if is_silent(reading) {
+                (DISK_SILENT, "does not answer")
+            } else {
+                ("http-disk-full", "is full or read-only")
+            };
+            let message = format!("The disk of {path} {what}");
+            let fault = Fault::shutdown_required(code, FaultKind::Storage, message);
             faults.push(
                 fault
                     .evidence("disk-path", &path)

@@ -16,7 +16,12 @@ pub(crate) fn assess(config: &Config) -> Result<Assessment, PluginError> {
         .into_iter()
         .next()
     {
-        let refusal = Refusal::new("disk-full", format!("On this host: {}", fault.message))
+        let code = if fault.code == findings::DISK_SILENT {
+            "disk-silent"
+        } else {
+            "disk-full"
+        };
+        let refusal = Refusal::new(code, format!("On this host: {}", fault.message))
             .unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
         return Ok(Assessment::Cannot(Refusal {
             attributes: fault.evidence,

@@ -33,6 +33,8 @@ pub(crate) struct Disk {
     pub(crate) path: String,
     pub(crate) available_bytes: f64,
     pub(crate) is_read_only: bool,
+    /// It does not answer: nothing is known of it.
+    pub(crate) is_silent: bool,
 }
 
 /// Kept between the looks.
@@ -70,7 +72,19 @@ impl Health {
 
 impl Disk {
     pub(crate) fn is_full(&self, config: &Config) -> bool {
-        self.is_read_only || self.available_bytes < config.min_disk_free_bytes as f64
+        self.is_silent || self.is_read_only || self.available_bytes < config.min_disk_free_bytes as f64
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn describe(&self) -> String {
+        let what = if self.is_silent {
+            "does not answer".into()
+        } else if self.is_read_only {
+            "is read-only".into()
+        } else {
+            format!("has {} MB left", (self.available_bytes / 1e6) as u64)
+        };
+        format!("the disk of {} {what}", self.path)
     }
 }
 
@@ -100,6 +114,7 @@ pub(crate) fn disks(readings: &[Reading], config: &Config) -> Vec<Disk> {
         path: path(reading),
         available_bytes: reading.value,
         is_read_only: read_only(&path(reading)),
+        is_silent: false,
     });
     // Nothing can be written to a disk that does not answer.
     let silent = of("disk.responding").filter(|reading| reading.value == 0.0);
@@ -107,6 +122,7 @@ pub(crate) fn disks(readings: &[Reading], config: &Config) -> Vec<Disk> {
         path: path(reading),
         available_bytes: 0.0,
         is_read_only: false,
+        is_silent: true,
     });
     let all: Vec<Disk> = answering.chain(silent).collect();
     if config.disk_paths.is_empty() {
@@ -213,19 +229,15 @@ fn dropped(seen: &Seen, before: &Memory) -> Option<Fault> {
 /// nginx can't buffer a request or write its log on a full disk: it answers some and fails others.
 fn full_disks(config: &Config, seen: &Seen) -> Vec<Fault> {
     let full = seen.disks.iter().filter(|disk| disk.is_full(config)).map(|disk| {
-        let what = if disk.is_read_only {
-            "is read-only".into()
+        let code = if disk.is_silent {
+            "nginx-disk-silent"
         } else {
-            format!("has {} MB left", (disk.available_bytes / 1e6) as u64)
+            "nginx-disk-full"
         };
-        Fault::shutdown_required(
-            "nginx-disk-full",
-            FaultKind::Storage,
-            format!("The disk of {} {what}", disk.path),
-        )
-        .evidence("disk-path", &disk.path)
-        .evidence("disk-available-bytes", disk.available_bytes)
-        .evidence("disk-read-only", disk.is_read_only)
+        Fault::shutdown_required(code, FaultKind::Storage, format!("T{}", &disk.describe()[1..]))
+            .evidence("disk-path", &disk.path)
+            .evidence("disk-available-bytes", disk.available_bytes)
+            .evidence("disk-read-only", disk.is_read_only)
     });
     full.collect()
 }

@@ -14,6 +14,7 @@ fn full() -> Disk {
         path: "/var/log".into(),
         available_bytes: 0.0,
         is_read_only: false,
+        is_silent: false,
     }
 }
 
@@ -84,6 +85,22 @@ fn a_full_disk_requires_a_shutdown_until_it_is_cured() {
     assert_eq!(
         at(Expectation::Down, &bad),
         (Verdict::Failing, vec!["nginx-disk-full".into()])
+    );
+}
+
+#[test]
+fn a_disk_that_does_not_answer_has_a_code_of_its_own() {
+    let silent = Disk {
+        is_silent: true,
+        ..full()
+    };
+    let bad = Seen {
+        disks: vec![silent],
+        ..seen(Health::Status(200))
+    };
+    assert_eq!(
+        at(Expectation::Serving, &bad),
+        (Verdict::Failing, vec!["nginx-disk-silent".into()])
     );
 }
 

@@ -25,8 +25,8 @@ pub(crate) fn assess(config: &Config) -> Result<Assessment, PluginError> {
         .find(|disk| disk.is_full(config))
     {
         let refusal = Refusal::new(
-            "disk-full",
-            format!("On this host the disk of {} is full or read-only", disk.path),
+            if disk.is_silent { "disk-silent" } else { "disk-full" },
+            format!("On this host {}", disk.describe()),
         )
         .unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
         return Ok(refusal

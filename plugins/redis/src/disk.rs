@@ -31,6 +31,11 @@ impl Disk {
         self.is_silent || self.is_read_only || self.available_bytes < config.min_disk_free_bytes as f64
     }
 
+    /// The code of the fault that it is; `full` is the one of a disk that answers.
+    pub(crate) fn code(&self, full: &'static str, silent: &'static str) -> &'static str {
+        if self.is_silent { silent } else { full }
+    }
+
     pub(crate) fn describe(&self) -> String {
         if self.is_silent {
             format!("the disk of {} does not answer", self.path)
@@ -174,6 +179,7 @@ mod tests {
             .disk
             .unwrap();
         assert!(disk.is_full(&config(None)) && disk.describe().contains("does not answer"));
+        assert_eq!(disk.code("full", "silent"), "silent");
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub(crate) fn of_unreachable(seen: &Seen<'_>, expected: Expectation, why: &str) 
 fn of_stopped(seen: &Seen<'_>) -> Report {
     let mut faults = Vec::new();
     if let Some(disk) = seen.machine.disk.as_ref().filter(|disk| disk.is_full(seen.config)) {
-        let fault = Fault::shutdown_required("redis-disk-full", FaultKind::Storage, sentence(&disk.describe()));
+        let code = disk.code("redis-disk-full", "redis-disk-silent");
+        let fault = Fault::shutdown_required(code, FaultKind::Storage, sentence(&disk.describe()));
         faults.push(with_machine(fault, seen.machine));
     }
     faults.extend(memory_of_machine(seen));
@@ -184,7 +185,8 @@ fn machine_faults(seen: &Seen<'_>) -> Vec<Fault> {
         .as_ref()
         .filter(|disk| disk.is_full(seen.config))
         .map(|disk| {
-            let fault = Fault::impaired("redis-disk-full-soon", FaultKind::Storage, sentence(&disk.describe()));
+            let code = disk.code("redis-disk-full-soon", "redis-disk-silent");
+            let fault = Fault::impaired(code, FaultKind::Storage, sentence(&disk.describe()));
             with_machine(fault, seen.machine)
         });
     full.into_iter().chain(memory_of_machine(seen)).collect()

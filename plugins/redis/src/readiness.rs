@@ -214,7 +214,8 @@ fn disk(candidate: &Candidate<'_>) -> Option<Refusal> {
         config, info, machine, ..
     } = candidate;
     if let Some(disk) = machine.disk.as_ref().filter(|disk| disk.is_full(config)) {
-        let refusal = Refusal::new("disk-full", format!("On this host {}", disk.describe()));
+        let code = disk.code("disk-full", "disk-silent");
+        let refusal = Refusal::new(code, format!("On this host {}", disk.describe()));
         let refusal = refusal.unless(format!("{} bytes free, and writable", config.min_disk_free_bytes));
         return Some(
             refusal

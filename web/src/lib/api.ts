@@ -98,8 +98,8 @@ export const order = (service: string, what: Order, body: object, key: string): 
     ? ask("DELETE", `/services/${encodeURIComponent(service)}/pause`, { body, key })
     : ask("POST", `/services/${encodeURIComponent(service)}/${what}`, { body, key });
 
-/** Pauses the answering host, or the cluster; without a body's reason the pause is ended. */
-export const pauseAll = (host: string | null, what: "pause" | "unpause", body: object, key: string): Promise<unknown> =>
+/** Pauses the answering host, or (without one) the cluster, or ends that. */
+export const pauseAll = (host: string | null, what: "pause" | "unpause", body: object, key: string): Promise<object> =>
   ask(what === "pause" ? "POST" : "DELETE", host === null ? "/pause" : `/hosts/${encodeURIComponent(host)}/pause`, { body, key });
 
 interface Asking {

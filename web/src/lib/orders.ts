@@ -6,7 +6,7 @@
 import type { Order } from "./api";
 import type { IconName } from "./Icon.svelte";
 import type { Summary, Word } from "./summary";
-import type { StayDown } from "./wire";
+import type { HostView, StayDown } from "./wire";
 import { list } from "./words";
 
 export interface Offer {
@@ -31,9 +31,11 @@ export interface Offer {
   fixed: Record<string, boolean>;
   /** Whether it can be for a while only. */
   lasts: boolean;
+  /** What it is about, where that is more than one service: the answering host by name, or the cluster. */
+  wide: { host: string | null } | null;
 }
 
-const NOTHING = { forced: false, danger: null, targets: [] as string[], silent: [] as string[], extra: null, fixed: {}, lasts: false };
+const NOTHING = { forced: false, danger: null, targets: [] as string[], silent: [] as string[], extra: null, fixed: {}, lasts: false, wide: null };
 
 const OVERRIDE_VETOES = {
   field: "override_vetoes" as const,
@@ -199,6 +201,29 @@ function orphaned(service: Summary): Offer | null {
     ...overrideStayDown(me.view.stay_down ?? null),
     danger: `Nobody holds ${service.service}. Choose the host with the newest data: what ${me.host} has is what the clients will get.`,
     effects: [`${me.host} serves with a new, higher term once every other host has promised not to.`, "If one of them can't promise, it is refused and says why."],
+  };
+}
+
+/** What can be ordered of the answering host, and of the cluster. */
+export function wideOffers(me: HostView): Offer[] {
+  const scopes = new Set(me.services.flatMap((service) => (service.pauses ?? []).map((pause) => pause.scope)));
+  return [wide(me.host, scopes.has("host")), wide(null, scopes.has("cluster"))];
+}
+
+function wide(host: string | null, paused: boolean): Offer {
+  const what = host === null ? "the cluster" : "this host";
+  const both = { ...NOTHING, unavailable: null, wide: { host } };
+  if (paused) {
+    return { ...both, order: "unpause", label: `End the pause of ${what}`, icon: "right", effects: [`What was held back because ${what} is paused is looked at again at once.`] };
+  }
+  const reach = host === null ? "No takeover and no giveback of any service of this host is begun by itself any more, on any host." : `Nothing moves to ${host} or away from it by itself; a takeover to it must say that it passes over that.`;
+  return {
+    ...both,
+    order: "pause",
+    label: `Pause ${what}`,
+    icon: "stay",
+    lasts: true,
+    effects: [reach, "Faults are told as ever, and your own orders are carried out. A fault that says when the server must be down is obeyed."],
   };
 }
 

@@ -6,6 +6,7 @@ use understudy_address::{Address, AddressConfig, AddressError};
 use super::args::ConfigFile;
 use super::failure::{Failure, Outcome};
 use super::out;
+use crate::components;
 use crate::config::{Config, ConfigErrors};
 use crate::exit::Exit;
 use crate::run;
@@ -40,6 +41,7 @@ pub(super) fn check(file: &ConfigFile, text_only: bool) -> Outcome {
     let config = config.map_err(|errors| wrong(&errors))?;
     if !text_only {
         addresses(&config)?;
+        components(&config)?;
     }
     let services: Vec<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
     out::line(&format!(
@@ -76,6 +78,24 @@ fn addresses(config: &Config) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// What only the plugins themselves can say.
+fn components(config: &Config) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    let found = runtime
+        .block_on(components::check(config))
+        .map_err(|error| Failure::failed(format!("{error:#}")))?;
+    for note in &found.notes {
+        out::line(&format!("note: {}", out::plain(note)))?;
+    }
+    if found.errors.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Config, found.errors.join("\n")))
 }
 
 /// Prints the transition table.

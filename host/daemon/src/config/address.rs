@@ -46,11 +46,21 @@ fn proxy(table: &Table<'_>) -> Option<AddressConfig> {
     );
     let carry_idle = table.optional("carry_idle", value::flag).unwrap_or(false);
     let proxy_protocol = table.optional("proxy_protocol", value::flag).unwrap_or(false);
+    let patience = |key| table.optional(key, value::duration);
+    let (connect, take, linger) = (
+        patience("connect_patience"),
+        patience("take_patience"),
+        patience("release_linger"),
+    );
     not_of_this_mode(table, &["addresses", "interface", "hosts"], "vip");
+    let usual = ProxyConfig::new(listen, server?);
     Some(AddressConfig::Proxy(ProxyConfig {
         carry_idle,
         proxy_protocol,
-        ..ProxyConfig::new(listen, server?)
+        connect_patience: connect.unwrap_or(usual.connect_patience),
+        take_patience: take.unwrap_or(usual.take_patience),
+        release_linger: linger.unwrap_or(usual.release_linger),
+        ..usual
     }))
 }
 
@@ -65,7 +75,16 @@ fn vip(table: &Table<'_>, ports: &[u16]) -> Option<AddressConfig> {
             .map_err(|error| Wrong::new(error.to_string()))
     });
     let interface = table.required("interface", "\"eth0\" (the interface to put them on)", value::text);
-    not_of_this_mode(table, &["listen", "server", "carry_idle", "proxy_protocol"], "proxy");
+    let of_proxy = [
+        "listen",
+        "server",
+        "carry_idle",
+        "proxy_protocol",
+        "connect_patience",
+        "take_patience",
+        "release_linger",
+    ];
+    not_of_this_mode(table, &of_proxy, "proxy");
     Some(AddressConfig::Vip(VipConfig {
         addresses,
         interface: interface?,

@@ -5,19 +5,21 @@ use std::{fs, io};
 
 use toml::Spanned;
 use toml::de::DeTable;
+use understudy_store::Retention;
 
 use super::error::Problem;
 use super::host::{self, Api, Cluster, Host};
 use super::reader::{Notes, Table};
 use super::service::{self, Service};
 use super::source::{Place, Source};
-use super::{Config, ConfigErrors, check, files};
+use super::{Config, ConfigErrors, check, files, retention};
 
 /// What could be read, for the checks: a part that could not be is none, and its errors are noted.
 pub(super) struct Parts {
     pub(super) host: Option<Host>,
     pub(super) api: Api,
     pub(super) cluster: Option<Cluster>,
+    pub(super) retention: Retention,
     /// By their numbers in paths: `service[0]` is the first.
     pub(super) services: Vec<Option<Service>>,
 }
@@ -85,6 +87,7 @@ impl Parts {
             host: self.host?,
             api: self.api,
             cluster: self.cluster?,
+            retention: self.retention,
             services,
         })
     }
@@ -158,6 +161,7 @@ fn decode(trees: &[Spanned<DeTable<'_>>], notes: &Notes) -> Parts {
         host: None,
         api: host::api(None),
         cluster: None,
+        retention: Retention::default(),
         services: Vec::new(),
     };
     for (file, tree) in trees.iter().enumerate() {
@@ -170,6 +174,7 @@ fn decode(trees: &[Spanned<DeTable<'_>>], notes: &Notes) -> Parts {
             );
             parts.host = root.table("host").and_then(|table| host::host(&table));
             parts.api = host::api(root.table("api"));
+            parts.retention = retention::retention(root.table("retention"));
             parts.cluster = root.table("cluster").map(|table| host::cluster(&table));
         } else {
             refuse_sections(&root);
@@ -185,7 +190,7 @@ fn decode(trees: &[Spanned<DeTable<'_>>], notes: &Notes) -> Parts {
 
 fn misspelt_sections(tree: &Spanned<DeTable<'_>>, file: usize, notes: &Notes) {
     let root = Table::root(tree, file, notes);
-    for section in ["host", "api", "cluster", "service"] {
+    for section in ["host", "api", "cluster", "retention", "service"] {
         let _ = root.optional(section, |_| Ok(()));
     }
     root.finish();
@@ -193,7 +198,7 @@ fn misspelt_sections(tree: &Spanned<DeTable<'_>>, file: usize, notes: &Notes) {
 
 /// Files in `conf.d` add services and nothing else: what a host is must stand in one place.
 fn refuse_sections(root: &Table<'_>) {
-    for section in ["host", "api", "cluster"] {
+    for section in ["host", "api", "cluster", "retention"] {
         if root.has(section) {
             let _ = root.optional(section, |_| Ok(()));
             let problem = root.problem(section, format!("[{section}] can't stand in a file of conf.d"));

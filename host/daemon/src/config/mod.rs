@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source.rs   files and places    reader.rs  tables, key by key    value.rs  single values
-//! host.rs  service.rs  address.rs  plugin.rs  timing.rs            the sections
+//! host.rs  service.rs  address.rs  plugin.rs  timing.rs  retention.rs   the sections
 //! check.rs   what must fit together (pure)      files.rs   what must be there on this machine
 //! ```
 //! Invariants: one run finds every error that can be found; each has its place, its line and a mend; a [`Config`] is
@@ -16,6 +16,7 @@ mod host;
 mod load;
 mod plugin;
 mod reader;
+mod retention;
 mod service;
 mod source;
 mod suggest;
@@ -39,6 +40,8 @@ pub struct Config {
     pub api: Api,
     /// The other hosts.
     pub cluster: Cluster,
+    /// How long what is kept.
+    pub retention: understudy_store::Retention,
     /// The services, in the order of the files.
     pub services: Vec<Service>,
 }

@@ -30,6 +30,20 @@ fn errors(text: &str) -> String {
 }
 
 #[test]
+fn what_is_kept_can_be_said() {
+    let said = "\n[retention]\njournal = { age = \"30d\", at_most = 50000 }\naudit = { age = \"12h\" }\n";
+    let text = format!("{GOOD}{said}");
+    let kept = load(&text).unwrap_or_else(|errors| panic!("{errors}")).retention;
+    assert_eq!(
+        (kept.journal.age.as_secs(), kept.journal.at_most),
+        (30 * 86_400, 50_000)
+    );
+    assert_eq!((kept.audit.age.as_secs(), kept.audit.at_most), (12 * 3600, 200_000));
+    let wrong = errors(&text.replacen("12h", "12 moons", 1));
+    assert!(wrong.contains("is no age of records"), "{wrong}");
+}
+
+#[test]
 fn the_good_configuration_is_read_whole() {
     let config = load(GOOD).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.host.name.as_str(), "alpha");

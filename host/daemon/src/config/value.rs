@@ -136,6 +136,23 @@ pub(super) fn pause(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     }
 }
 
+/// A length of time in days, or shorter, that may be many years.
+pub(super) fn age(value: &DeValue<'_>) -> Result<Duration, Wrong> {
+    let how = "write a number of days, like \"90d\", or hours, like \"12h\"";
+    let Some(text) = value.as_str() else {
+        return Err(Wrong::kind("a length of time in quotes", value).mend(how));
+    };
+    let hours = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(days), _) => days.parse::<u64>().ok().and_then(|days| days.checked_mul(24)),
+        (_, Some(hours)) => hours.parse().ok(),
+        _ => None,
+    };
+    match hours.filter(|hours| (1..=AGE_HOURS).contains(hours)) {
+        Some(hours) => Ok(Duration::from_secs(hours * 3600)),
+        None => Err(Wrong::new(format!("{text:?} is no age of records")).mend(how)),
+    }
+}
+
 /// An absolute path.
 pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let path = PathBuf::from(text(value)?);
@@ -247,4 +264,6 @@ pub(super) fn quoted(words: &[&str]) -> String {
 }
 
 const TIME_HOW: &str = "write a number with a unit: \"500ms\", \"10s\", \"2m\" or \"1h\"";
+/// A century.
+const AGE_HOURS: u64 = 100 * 365 * 24;
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
