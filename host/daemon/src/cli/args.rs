@@ -174,8 +174,7 @@ pub(super) enum Command {
     Bundle {
         /// The takeover (its round, as `status` and `history` show it); default: the last one
         takeover: Option<String>,
-        /// The last takeover of this service
-        #[arg(long, conflicts_with = "takeover")]
+        #[arg(long, conflicts_with = "takeover", help = "The last takeover of this service")]
         service: Option<ServiceName>,
         #[command(flatten)]
         daemon: Daemon,
