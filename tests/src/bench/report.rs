@@ -145,7 +145,10 @@ mod tests {
             rows: vec![row(Subject::Shell, 2000.0), row(Subject::RedisPlugin, 100.0)],
         };
         assert!(report.meets_aim(Subject::RedisPlugin));
-        assert!(!report.meets_aim(Subject::RedisPluginMinimal), "what was not measured is not met");
+        assert!(
+            !report.meets_aim(Subject::RedisPluginMinimal),
+            "what was not measured is not met"
+        );
         report.rows[1] = row(Subject::RedisPlugin, 101.0);
         assert!(!report.meets_aim(Subject::RedisPlugin));
     }

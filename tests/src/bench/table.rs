@@ -31,7 +31,11 @@ impl fmt::Display for Report {
             "aim: the Redis plugin's probe takes at least {AIM} times less CPU than `sh -c 'redis-cli ping'`"
         )?;
         self.aim(f, "asking Redis alone, as redis-cli does", Subject::RedisPluginMinimal)?;
-        self.aim(f, "with the disk and the memory that the demo grants, too", Subject::RedisPlugin)
+        self.aim(
+            f,
+            "with the disk and the memory that the demo grants, too",
+            Subject::RedisPlugin,
+        )
     }
 }
 
