@@ -7,8 +7,6 @@
 use understudy_protocol::{Entry, Envelope, Event, HostName, Message, Output, RoundId, ServiceName, Term};
 use understudy_store::{ClockOffset, Direction, Said};
 
-use crate::peers;
-
 /// What was heard and will be said in a turn, in this order.
 pub(super) fn of_turn(
     service: &ServiceName,
@@ -21,7 +19,7 @@ pub(super) fn of_turn(
         direction,
         peer: peer.clone(),
         name: message.name(),
-        body: peers::message_json(message).to_string(),
+        body: understudy_wire::message_json(message).to_string(),
         clock: clock(peer),
     };
     let entry = output.entry();

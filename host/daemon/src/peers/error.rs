@@ -49,10 +49,10 @@ pub(super) enum LinkError {
     Stuck(Duration),
     #[error("no greeting within {0:?}")]
     NoGreeting(Duration),
-    #[error("a frame of {bytes} bytes came, and {limit} are the limit")]
-    TooLarge { bytes: u32, limit: u32 },
     #[error(transparent)]
-    NotAFrame(#[from] super::wire::NotAFrame),
+    TooLarge(#[from] understudy_wire::TooLarge),
+    #[error(transparent)]
+    NotAFrame(#[from] understudy_wire::NotAFrame),
     #[error("a {0} came where a greeting was due")]
     NotAGreeting(String),
     #[error("the other side turned us away: {0}")]

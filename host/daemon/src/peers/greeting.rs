@@ -10,7 +10,7 @@ use understudy_protocol::HostName;
 
 use super::codec::{self, FrameReader};
 use super::error::LinkError;
-use super::wire::{Decoded, Greeting, Packet, Turned};
+use understudy_wire::{Decoded, Greeting, Packet, Turned};
 
 /// What this host says of itself.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 async fn say<W: AsyncWrite + Unpin>(stream: &mut W, packet: &Packet, patience: Duration) -> Result<(), LinkError> {
-    match codec::frame(packet) {
+    match understudy_wire::frame(packet) {
         Some(framed) => codec::write(stream, &framed, patience).await,
         None => Ok(()),
     }

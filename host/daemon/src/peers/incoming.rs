@@ -21,8 +21,8 @@ use super::codec::FrameReader;
 use super::error::LinkError;
 use super::greeting::{Me, printable, turn_away};
 use super::link::Link;
-use super::wire::{Decoded, Frame, Packet};
 use super::{Pace, outgoing, tls};
+use understudy_wire::{Decoded, Frame, Packet};
 
 /// Lets peers in.
 pub(super) struct Doorman {

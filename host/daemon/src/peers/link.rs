@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use understudy_protocol::HostName;
 
 use super::error::LinkError;
-use super::wire::Packet;
-use super::{Frame, PeerEvent, codec};
+use super::{Frame, PeerEvent};
+use understudy_wire::Packet;
 
 /// A framed packet that waits to be written. A page's permit is given back when it has been.
 #[derive(Debug)]
@@ -121,9 +121,9 @@ impl Link {
     }
 
     fn framed(&self, frame: &Frame) -> Option<Bytes> {
-        let framed = codec::frame(&Packet::Frame(frame.clone()));
+        let framed = understudy_wire::frame(&Packet::Frame(frame.clone()));
         if framed.is_none() {
-            tracing::error!(peer = %self.name, kind = frame.kind(), limit = codec::FRAME_LIMIT, "a frame is too large to be sent");
+            tracing::error!(peer = %self.name, kind = frame.kind(), limit = understudy_wire::FRAME_LIMIT, "a frame is too large to be sent");
         }
         framed
     }

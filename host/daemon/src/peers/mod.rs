@@ -25,7 +25,6 @@ mod incoming;
 mod link;
 mod outgoing;
 mod tls;
-mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +44,7 @@ use crate::cluster::Identity;
 use link::Link;
 
 pub use error::PeersError;
-pub use wire::Frame;
-pub(crate) use wire::{message_json, request_from_json, request_json};
+pub use understudy_wire::Frame;
 
 /// Where this host listens, whom it talks to, and who it is.
 #[derive(Debug)]

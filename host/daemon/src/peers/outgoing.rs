@@ -19,8 +19,8 @@ use super::codec::{self, FrameReader};
 use super::error::LinkError;
 use super::greeting::{Me, printable};
 use super::link::{Link, Queued};
-use super::wire::{Decoded, Heartbeat, Packet};
 use super::{Pace, tls};
+use understudy_wire::{Decoded, Heartbeat, Packet};
 
 /// Keeps one peer dialled.
 pub(super) struct Dialer {
@@ -137,7 +137,7 @@ impl Dialer {
 }
 
 async fn heartbeat<W: AsyncWrite + Unpin>(writer: &mut W, hears_you: bool) -> Result<(), LinkError> {
-    match codec::frame(&Packet::Heartbeat(Heartbeat { hears_you })) {
+    match understudy_wire::frame(&Packet::Heartbeat(Heartbeat { hears_you })) {
         Some(framed) => codec::write(writer, &framed, STUCK_AFTER).await,
         None => Ok(()),
     }

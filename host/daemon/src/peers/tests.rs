@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::codec;
-use super::wire::{Greeting, Heartbeat, Packet};
 use super::*;
 use bed::{Bed, Stranger, event, host, issue, pace, quiet};
+use understudy_wire::{Greeting, Heartbeat, Packet};
 
 fn view(text: &str) -> Frame {
     Frame::HostView(serde_json::json!(text))
@@ -243,7 +242,7 @@ async fn a_host_of_the_version_before_is_let_in_and_understood() {
     let mut beta = Stranger::connect(&bed, "beta").await.unwrap();
     beta.greet("beta", [1, 1]).await;
     assert!(beta.read().await.unwrap().contains("\"greeting\""));
-    let mut recorded = include_str!("wire/tests/version-1.jsonl").lines();
+    let mut recorded = include_str!("../../../wire/src/tests/version-1.jsonl").lines();
     let stay_down = recorded
         .find(|line| line.contains("\"stay-down\"") && line.contains("\"from\":\"beta\""))
         .expect("it is among what was recorded");
@@ -284,7 +283,7 @@ async fn a_host_two_versions_ahead_is_let_in_only_if_it_still_speaks_ours() {
 async fn an_oversized_frame_ends_the_connection_before_it_is_read() {
     let mut bed = Bed::start_alone().await;
     let mut beta = Stranger::welcome(&bed, "beta").await;
-    beta.raw(&(codec::FRAME_LIMIT + 1).to_be_bytes()).await;
+    beta.raw(&(understudy_wire::FRAME_LIMIT + 1).to_be_bytes()).await;
     assert!(beta.closed().await);
     let trouble = bed.alpha.trouble_with("beta", "limit").await;
     assert!(trouble.contains("a frame of 1048577 bytes came"), "{trouble}");

@@ -16,7 +16,7 @@ use super::statement::{AddressMoment, ClockReading, Compiled, Disposed, Happened
 use super::{FORM, statement};
 use crate::driver::{parse_forced_id, wall_ms};
 use crate::shown::millis;
-use crate::{peers, shown, takeovers};
+use crate::{shown, takeovers};
 
 /// Who states it.
 pub(super) struct Stater<'a> {
@@ -207,7 +207,7 @@ async fn requests(store: &Store, summary: &CompilationSummary) -> Result<Vec<Req
         };
         after = Some(last.status.id.clone());
         listed.extend(page.iter().map(|line| Request {
-            request: peers::request_json(&line.status),
+            request: understudy_wire::request_json(&line.status),
             disposition: line.disposition.as_ref().map(|disposition| Disposed {
                 outcome: disposition.outcome.into(),
                 message: disposition.message.clone(),

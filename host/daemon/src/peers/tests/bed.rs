@@ -350,7 +350,7 @@ impl Stranger {
     }
 
     pub(super) async fn say(&mut self, packet: &Packet) {
-        let framed = codec::frame(packet).unwrap();
+        let framed = understudy_wire::frame(packet).unwrap();
         self.raw(&framed).await;
     }
 

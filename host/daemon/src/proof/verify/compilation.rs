@@ -9,7 +9,6 @@ use understudy_store::seal_of;
 
 use super::findings::Findings;
 use super::story::{Course, Story};
-use crate::peers;
 use crate::proof::statement::{Compiled, Statement};
 
 pub(super) fn check(story: &Story<'_>, findings: &mut Findings) {
@@ -89,9 +88,9 @@ fn wrong_list(half: &Statement, compiled: &Compiled, count: u64, digest: &str) -
     let place = |place: usize, error: &str| format!("{}.compilation.requests[{place}]: {error}", half.host);
     let mut requests: Vec<RequestStatus> = Vec::new();
     for (number, request) in compiled.requests.iter().flatten().enumerate() {
-        match peers::request_from_json(request.request.clone()) {
+        match understudy_wire::request_from_json(request.request.clone()) {
             // Reading must lose nothing, or the digest would not be of what is listed.
-            Ok(status) if peers::request_json(&status) != request.request => {
+            Ok(status) if understudy_wire::request_json(&status) != request.request => {
                 return Some(place(number, "it is not in its plain form"));
             }
             Ok(status) => requests.push(status),

@@ -7,7 +7,6 @@ use understudy_protocol::HostName;
 use understudy_store::seal_of;
 
 use crate::cluster::{self, Identity};
-use crate::peers;
 use crate::proof::statement::Statement;
 use crate::proof::{FORM, assemble, canonical, keys};
 
@@ -228,7 +227,7 @@ fn seal_json() -> Value {
 fn seal() -> (u64, String) {
     let statuses: Vec<_> = requests()
         .into_iter()
-        .map(|request| peers::request_from_json(request).unwrap())
+        .map(|request| understudy_wire::request_from_json(request).unwrap())
         .collect();
     let seal = seal_of(&statuses);
     (seal.count, seal.digest.to_string())

@@ -2,9 +2,12 @@
 //!
 //! Invariants: every type of the protocol has its mirror here and is converted explicitly, both ways, without a
 //! catch-all arm; no bytes make the decoder panic; a kind that this version does not know is an answer
-//! ([`Decoded::Unknown`]), not an error. This module knows nothing of sockets.
+//! ([`Decoded::Unknown`]), not an error; what decodes, encodes again to bytes that decode to the same. Pure: this crate
+//! knows nothing of sockets, clocks and files, so that its decoders can be fuzzed (`tests/fuzz`).
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod fault;
+mod framing;
 mod message;
 mod number;
 mod pause;
@@ -16,6 +19,8 @@ mod tests;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use understudy_protocol::{BadName, Envelope, RequestStatus, RoundId, ServiceName};
+
+pub use framing::{FRAME_LIMIT, TooLarge, frame, take_frame};
 
 /// What one host sends to another once they have greeted.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,13 +68,13 @@ pub enum Frame {
 }
 
 /// A message of the protocol as JSON, as it stands in a frame.
-pub(crate) fn message_json(message: &understudy_protocol::Message) -> serde_json::Value {
+pub fn message_json(message: &understudy_protocol::Message) -> serde_json::Value {
     // Plain structs with text keys: JSON can always express them.
     serde_json::to_value(message::Message::from(message)).unwrap_or_default()
 }
 
 /// A request of a compilation as JSON, as it stands in a frame.
-pub(crate) fn request_json(request: &RequestStatus) -> serde_json::Value {
+pub fn request_json(request: &RequestStatus) -> serde_json::Value {
     serde_json::to_value(request::RequestStatus::from(request)).unwrap_or_default()
 }
 
@@ -77,7 +82,7 @@ pub(crate) fn request_json(request: &RequestStatus) -> serde_json::Value {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(crate) fn request_from_json(json: serde_json::Value) -> Result<RequestStatus, String> {
+pub fn request_from_json(json: serde_json::Value) -> Result<RequestStatus, String> {
     let wire: request::RequestStatus = serde_json::from_value(json).map_err(|error| error.to_string())?;
     wire.try_into().map_err(|error: BadWire| error.to_string())
 }
@@ -122,34 +127,34 @@ impl Frame {
 
 /// The first thing each side says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Greeting {
+pub struct Greeting {
     /// The lowest and the highest version of this wire format that the sender speaks.
-    pub(super) protocol: [u32; 2],
+    pub protocol: [u32; 2],
     /// The sender's own version, for people.
-    pub(super) version: String,
+    pub version: String,
     /// The sender's name.
-    pub(super) host: String,
+    pub host: String,
     /// The cluster's fingerprint: that of its certificate authority.
-    pub(super) cluster: String,
+    pub cluster: String,
 }
 
 /// Why a connection is refused, instead of a greeting; for the other side's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Turned {
+pub struct Turned {
     /// One line.
-    pub(super) reason: String,
+    pub reason: String,
 }
 
 /// A sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Heartbeat {
+pub struct Heartbeat {
     /// Whether the sender hears the receiver: a link that carries one direction only is no link.
-    pub(super) hears_you: bool,
+    pub hears_you: bool,
 }
 
 /// Everything that can stand in a frame.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Packet {
+pub enum Packet {
     /// The first one.
     Greeting(Greeting),
     /// No.
@@ -162,7 +167,7 @@ pub(super) enum Packet {
 
 /// What bytes turned out to be.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Decoded {
+pub enum Decoded {
     /// A packet.
     Packet(Packet),
     /// Something of this kind that this version can't read: to be ignored, and noted.
@@ -176,7 +181,7 @@ pub(super) enum Decoded {
 
 /// Why a mirror can't be converted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BadWire {
+enum BadWire {
     #[error(transparent)]
     Name(#[from] BadName),
     #[error("{what} is not {digits} hexadecimal digits")]
@@ -188,10 +193,10 @@ pub(super) enum BadWire {
 /// The bytes are no packet at all.
 #[derive(Debug, thiserror::Error)]
 #[error("not a frame of understudy: {0}")]
-pub(super) struct NotAFrame(#[from] serde_json::Error);
+pub struct NotAFrame(#[from] serde_json::Error);
 
 /// A packet as bytes.
-pub(super) fn encode(packet: &Packet) -> Vec<u8> {
+pub fn encode(packet: &Packet) -> Vec<u8> {
     match packet {
         Packet::Greeting(greeting) => object(GREETING, greeting),
         Packet::Turned(turned) => object(TURNED, turned),
@@ -242,7 +247,7 @@ pub(super) fn encode(packet: &Packet) -> Vec<u8> {
 ///
 /// # Errors
 /// Only when the bytes are not `{"kind": …}` in JSON; everything else is [`Decoded`].
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, NotAFrame> {
+pub fn decode(bytes: &[u8]) -> Result<Decoded, NotAFrame> {
     let Kind { kind } = serde_json::from_slice(bytes)?;
     let read = match kind.as_str() {
         GREETING => body(bytes).map(Packet::Greeting),

@@ -118,11 +118,7 @@ fn a_large_compilation_goes_in_pages_that_fit() {
     let mut back = Vec::new();
     for (number, page) in pages.into_iter().enumerate() {
         let bytes = encode(&Packet::Frame(page));
-        assert!(
-            bytes.len() <= super::super::codec::FRAME_LIMIT as usize,
-            "{}",
-            bytes.len()
-        );
+        assert!(bytes.len() <= FRAME_LIMIT as usize, "{}", bytes.len());
         match decode(&bytes).unwrap() {
             Decoded::Packet(Packet::Frame(Frame::CompilationPage { page, requests, .. })) => {
                 assert_eq!(page as usize, number);
