@@ -20,18 +20,24 @@ const LINK_B: &str = "02:00:00:00:00:03";
 fn a_move_under_load_breaks_nothing() {
     let (lan, a, b) = serving();
     let load = Load::start(&lan);
+    let start = Instant::now();
+    let mut steps = Vec::new();
+    let mut step = |what| steps.push((what, start.elapsed()));
     let mut kept = [VIP4, VIP6].map(|ip| Kept::open(&lan, ip));
     b.tell(What::Arm("a"));
     b.tell(What::Arm("a"));
+    step("armed");
     for ip in [VIP4, VIP6] {
         assert_eq!(Kept::open(&lan, ip).name, b'a', "nobody sees an armed host");
     }
     assert_eq!(a.tell(What::YieldTo("b")), Holding::Yielding);
     let yielded = Instant::now();
+    step("yielded");
     let mut young = [VIP4, VIP6].map(|ip| Kept::open(&lan, ip));
     assert!(young.iter().all(|kept| kept.name == b'b'));
     a.tell(What::YieldTo("b"));
     assert_eq!(b.tell(What::Appear), Holding::Admitting);
+    step("appeared");
     b.tell(What::Appear);
     for ip in [VIP4, VIP6] {
         eventually("the client's table names b", || {
@@ -47,8 +53,11 @@ fn a_move_under_load_breaks_nothing() {
     assert!(left.iter().all(|left| left.state == "established"));
     drop(kept);
     eventually("the first has no connection left", || a.left(What::Drained).is_empty());
+    step("drained");
     a.tell(What::Drop);
+    step("dropped");
     b.tell(What::Take);
+    step("taken");
     b.tell(What::Take);
     assert!(!lan.has("a", VIP4) && lan.has("b", VIP4) && lan.has("b", VIP6));
     assert!(!lan.ip("b", "address show dev lo").contains(VIP4));
@@ -59,10 +68,13 @@ fn a_move_under_load_breaks_nothing() {
     let seen = load.end();
     assert!(seen.len() > 50, "{}", seen.len());
     for one in &seen {
-        let name = one
-            .result
-            .as_ref()
-            .unwrap_or_else(|error| panic!("a connection failed: {error}"));
+        let name = one.result.as_ref().unwrap_or_else(|error| {
+            let [began, ended] = [one.began, one.ended].map(|at| at.duration_since(start));
+            panic!(
+                "a connection to {} of {began:?} to {ended:?} failed: {error}; steps {steps:?}",
+                one.ip
+            )
+        });
         let expected: &[u8] = if one.began > yielded { b"b" } else { b"ab" };
         assert!(expected.contains(name));
     }
@@ -208,7 +220,9 @@ struct Load {
 }
 
 struct Visit {
+    ip: &'static str,
     began: Instant,
+    ended: Instant,
     result: io::Result<u8>,
 }
 
@@ -222,7 +236,12 @@ impl Load {
                 while !stop.load(Ordering::SeqCst) {
                     let began = Instant::now();
                     let result = connect(ip).and_then(|mut kept| kept.talk().map(|()| kept.name));
-                    visits.push(Visit { began, result });
+                    visits.push(Visit {
+                        ip,
+                        began,
+                        ended: Instant::now(),
+                        result,
+                    });
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 visits

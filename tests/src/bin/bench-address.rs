@@ -28,6 +28,10 @@ struct Arguments {
     /// Where to draw one overlap as SVG.
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// A document in which the figures replace what is between the lines `<!-- bench-address -->` and
+    /// `<!-- bench-address ends -->`.
+    #[arg(long, value_name = "FILE")]
+    into: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -46,8 +50,26 @@ fn main() -> Result<()> {
     };
     let report = measure(&built, &plan, |what| eprintln!("bench-address: {what}"))?;
     print!("{report}");
+    if let Some(path) = arguments.into {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let whole = replaced(&text, &report.to_string()).with_context(|| path.display().to_string())?;
+        std::fs::write(&path, whole).with_context(|| format!("writing {}", path.display()))?;
+    }
     if let (Some(path), Some(picture)) = (arguments.picture, report.picture()) {
         std::fs::write(&path, picture).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
+
+fn replaced(text: &str, figures: &str) -> Result<String> {
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .with_context(|| format!("there is no line {BEGIN}"))?;
+    let (_, after) = rest
+        .split_once(END)
+        .with_context(|| format!("there is no line {END}"))?;
+    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", figures.trim_end()))
+}
+
+const BEGIN: &str = "<!-- bench-address -->";
+const END: &str = "<!-- bench-address ends -->";

@@ -7,7 +7,7 @@
 mod watch;
 
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
@@ -30,6 +30,10 @@ pub const CLIENT: &str = "client";
 pub const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 11), Ipv4Addr::new(192, 0, 2, 10)];
 /// The hosts' own addresses, in the order of [`HOSTS`].
 pub const OWN: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 3)];
+/// The web service's address beside [`VIPS`].
+pub const WEB_VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10);
+/// The bits of the network that all addresses of IPv6 are in.
+pub const PREFIX6: u8 = 64;
 /// The interface on every node.
 pub const INTERFACE: &str = "eth0";
 /// The bits of the network that all addresses are in.
@@ -82,6 +86,8 @@ impl Lan {
         self.run(node, &format!("ip link set {INTERFACE} address {link}"))?;
         self.run(node, "ip link set lo up")?;
         self.run(node, &format!("ip address add {own}/{PREFIX} dev {INTERFACE}"))?;
+        let own6 = own6(own);
+        self.run(node, &format!("ip address add {own6}/{PREFIX6} dev {INTERFACE} nodad"))?;
         self.run(node, &format!("ip link set {INTERFACE} up")).map(drop)
     }
 
@@ -109,11 +115,34 @@ impl Lan {
             .to_vec()
     }
 
-    /// Runs a program on a node and gives its output; it must succeed.
+    /// Runs a program on a node and gives its output; blanks part its words, and it must succeed.
     pub fn run(&self, node: &str, command: &str) -> Result<String> {
-        let mut argv = self.enter(node);
-        argv.extend(command.split_whitespace().map(str::to_owned));
-        run_to_end(&argv)
+        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        self.run_words(node, &words)
+    }
+
+    /// As [`Lan::run`], of words.
+    pub fn run_words(&self, node: &str, words: &[String]) -> Result<String> {
+        run_to_end(&[self.enter(node).as_slice(), words].concat())
+    }
+
+    /// A program that is to run on a node for a while.
+    pub fn command(&self, node: &str, program: &Path) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace(node)]).arg(program);
+        command
+    }
+
+    /// Clients can open many connections and servers can keep many waiting, on every node.
+    pub fn widen(&self) -> Result<()> {
+        let sysctl = [
+            "sysctl",
+            "-qw",
+            "net.ipv4.ip_local_port_range=10000 65000",
+            "net.core.somaxconn=8192",
+        ]
+        .map(str::to_owned);
+        nodes().try_for_each(|node| self.run_words(node, &sysctl).map(drop))
     }
 
     /// Whether a node's interface has the address.
@@ -241,6 +270,12 @@ fn go_through(door: &File) -> Result<()> {
 pub(crate) fn sweep(folder: &Path) {
     let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
     list.lines().filter(|name| name.starts_with("ustest-")).for_each(delete);
+}
+
+/// The second address of the node with this one.
+pub fn own6(own: Ipv4Addr) -> Ipv6Addr {
+    let [.., last] = own.octets();
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into())
 }
 
 /// The link-layer address of the node with this address.

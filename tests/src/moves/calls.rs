@@ -10,7 +10,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use understudy_address::{Address, AddressConfig, AddressError, VipConfig};
 use understudy_protocol::{HostName, ServiceName};
 
-use super::lan::Lan;
+use crate::cluster::HOSTS;
+use crate::lan::{INTERFACE, Lan, OWN, own6};
 
 type Job = Box<dyn FnOnce(Address) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
@@ -25,16 +26,15 @@ impl Calls {
         let name = HostName::new(node).map_err(|error| anyhow!("{error}"))?;
         let service = ServiceName::new("web").map_err(|error| anyhow!("{error}"))?;
         let addresses = addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-        let of = |node, number: u8| -> Result<_> {
-            let own = [format!("192.0.2.{number}"), format!("2001:db8::{number}")];
-            let parsed = own.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-            Ok((HostName::new(node).map_err(|error| anyhow!("{error}"))?, parsed))
+        let of = |place: usize| -> Result<_> {
+            let name = HostName::new(HOSTS[place]).map_err(|error| anyhow!("{error}"))?;
+            Ok((name, vec![OWN[place].into(), own6(OWN[place]).into()]))
         };
         let config = VipConfig {
             addresses,
-            interface: "eth0".to_owned(),
+            interface: INTERFACE.to_owned(),
             ports: vec![80],
-            hosts: [of("a", 2)?, of("b", 3)?].into(),
+            hosts: [of(0)?, of(1)?].into(),
         };
         let (jobs, mut asked) = unbounded_channel::<Job>();
         let thread = lan.within(node, move || {
@@ -47,7 +47,7 @@ impl Calls {
                 anyhow::Ok(())
             })
         })?;
-        let thread = std::thread::spawn(move || thread.join().map_err(|_| anyhow!("panicked"))??);
+        let thread = std::thread::spawn(move || thread.join().map_err(|_| anyhow!("panicked"))?);
         Ok(Calls {
             jobs: Some(jobs),
             thread: Some(thread),

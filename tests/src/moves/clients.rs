@@ -2,20 +2,20 @@
 //!
 //! Invariant: every request is remembered, with when it was due, how long it took from then on, and who answered.
 
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
-use super::lan::Lan;
 use super::web::{QUICK, SLOW};
+use crate::lan::{CLIENT, Lan};
 
 /// How much is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -50,21 +50,17 @@ pub(super) struct Sample {
 /// The clients at work.
 pub(super) struct Clients {
     stop: watch::Sender<bool>,
-    thread: JoinHandle<Result<()>>,
+    thread: JoinHandle<()>,
     samples: mpsc::Receiver<Sample>,
 }
 
 impl Clients {
     /// Begins to ask `target`, within the client's namespace.
-    pub(super) fn start(lan: &Lan, target: &str, load: Load) -> Result<Self> {
+    pub(super) fn start(lan: &Lan, target: IpAddr, load: Load) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (seen, samples) = mpsc::channel();
-        let target: Arc<str> = if target.contains(':') {
-            format!("[{target}]:80").into()
-        } else {
-            format!("{target}:80").into()
-        };
-        let thread = lan.within("client", move || {
+        let target = SocketAddr::new(target, 80);
+        let thread = lan.within(CLIENT, move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(ask(target, load, stopped, seen));
@@ -77,21 +73,19 @@ impl Clients {
     pub(super) fn finish(self) -> Result<Vec<Sample>> {
         let _ended = self.stop.send(true);
         let ended = self.thread.join();
-        ended
-            .map_err(|_| anyhow::anyhow!("the clients' thread panicked"))?
-            .context("the clients")?;
+        ended.map_err(|_| anyhow::anyhow!("the clients' thread panicked"))?;
         Ok(self.samples.try_iter().collect())
     }
 }
 
-async fn ask(target: Arc<str>, load: Load, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
+async fn ask(target: SocketAddr, load: Load, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
     let mut tasks = tokio::task::JoinSet::new();
     for (kind, rate) in [(Kind::New, load.new), (Kind::Slow, load.slow)] {
-        let (target, stopped, seen) = (target.clone(), stopped.clone(), seen.clone());
+        let (target, stopped, seen) = (target, stopped.clone(), seen.clone());
         tasks.spawn(async move { fresh(kind, rate, target, stopped, seen).await });
     }
     for _ in 0..load.kept {
-        let (target, stopped, seen) = (target.clone(), stopped.clone(), seen.clone());
+        let (target, stopped, seen) = (target, stopped.clone(), seen.clone());
         tasks.spawn(async move { kept(target, stopped, seen).await });
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -99,7 +93,7 @@ async fn ask(target: Arc<str>, load: Load, stopped: watch::Receiver<bool>, seen:
 }
 
 /// A connection for each request.
-async fn fresh(kind: Kind, rate: u32, target: Arc<str>, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
+async fn fresh(kind: Kind, rate: u32, target: SocketAddr, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
     if rate == 0 {
         return;
     }
@@ -110,10 +104,10 @@ async fn fresh(kind: Kind, rate: u32, target: Arc<str>, stopped: watch::Receiver
         let due = began + Duration::from_secs_f64(f64::from(number) / f64::from(rate));
         number += 1;
         sleep_until(due.into()).await;
-        let (target, seen) = (target.clone(), seen.clone());
+        let seen = seen.clone();
         tasks.spawn(async move {
             let asked = timeout(PATIENCE, async {
-                let mut stream = TcpStream::connect(&*target).await?;
+                let mut stream = TcpStream::connect(target).await?;
                 let path = if kind == Kind::Slow { SLOW } else { QUICK };
                 exchange(&mut stream, path, false).await
             });
@@ -126,7 +120,7 @@ async fn fresh(kind: Kind, rate: u32, target: Arc<str>, stopped: watch::Receiver
 
 /// One connection for all requests. A server may close it between two, as HTTP says; a request that it loses is one
 /// that failed.
-async fn kept(target: Arc<str>, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
+async fn kept(target: SocketAddr, stopped: watch::Receiver<bool>, seen: mpsc::Sender<Sample>) {
     let began = Instant::now();
     let mut number = 0u32;
     let mut stream: Option<TcpStream> = None;
@@ -140,7 +134,7 @@ async fn kept(target: Arc<str>, stopped: watch::Receiver<bool>, seen: mpsc::Send
         let asked = timeout(PATIENCE, async {
             let mut open = match stream.take() {
                 Some(stream) => stream,
-                None => TcpStream::connect(&*target).await?,
+                None => TcpStream::connect(target).await?,
             };
             let (node, stays) = exchange(&mut open, QUICK, true).await?;
             Ok((node, stays.then_some(open)))

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::lan::{Lan, VIP4};
+use crate::cluster::HOSTS;
+use crate::lan::{CLIENT, INTERFACE, Lan, OWN, VIPS, link_address};
 
 /// Something that real networks have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl Harsh {
     pub(super) fn apply(self, lan: &Lan) -> Result<()> {
         match self {
             Harsh::Firewall => {
-                for node in ["a", "b"] {
+                for node in HOSTS {
                     lan.run(node, "sysctl -qw net.ipv4.ip_forward=1")?;
                     for rule in [
                         "add table inet firewall",
@@ -36,7 +37,7 @@ impl Harsh {
                 }
             }
             Harsh::StrictReversePath => {
-                for node in ["a", "b"] {
+                for node in HOSTS {
                     lan.run(
                         node,
                         "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1",
@@ -44,9 +45,10 @@ impl Harsh {
                 }
             }
             Harsh::StaleNeighbour => {
+                let (vip, first) = (VIPS[1], link_address(OWN[0]));
                 lan.run(
-                    "client",
-                    &format!("ip neighbour replace {VIP4} lladdr 02:00:00:00:00:02 dev eth0 nud permanent"),
+                    CLIENT,
+                    &format!("ip neighbour replace {vip} lladdr {first} dev {INTERFACE} nud permanent"),
                 )?;
             }
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::lan::{Lan, VIP4};
+use crate::cluster::HOSTS;
+use crate::lan::{INTERFACE, Lan, PREFIX, VIPS};
 use crate::servers::wait_until;
 
 /// One host's keepalived.
@@ -23,7 +24,7 @@ impl Keepalived {
             Path::new("/usr/sbin/keepalived").exists(),
             "install the package keepalived (without starting its service)"
         );
-        let priority = if node == "a" { 150 } else { 100 };
+        let priority = if node == HOSTS[0] { 150 } else { 100 };
         let (global, interval) = if tuned {
             (
                 "vrrp_version 3\n  vrrp_garp_master_delay 1\n  vrrp_garp_master_repeat 5\n  vrrp_garp_interval 0.001",
@@ -32,16 +33,17 @@ impl Keepalived {
         } else {
             ("", "1")
         };
+        let vip = VIPS[1];
         let config = format!(
-            "global_defs {{\n  router_id {node}\n  {global}\n}}\nvrrp_instance web {{\n  state BACKUP\n  interface eth0\n\
+            "global_defs {{\n  router_id {node}\n  {global}\n}}\nvrrp_instance web {{\n  state BACKUP\n  interface {INTERFACE}\n\
              \x20 virtual_router_id 51\n  priority {priority}\n  advert_int {interval}\n\
-             \x20 virtual_ipaddress {{\n    {VIP4}/24 dev eth0\n  }}\n}}\n"
+             \x20 virtual_ipaddress {{\n    {vip}/{PREFIX} dev {INTERFACE}\n  }}\n}}\n"
         );
         let file = folder.join(format!("keepalived-{node}.conf"));
         fs::write(&file, config).context("writing keepalived's configuration")?;
         let pids = ["main", "vrrp"].map(|name| folder.join(format!("keepalived-{node}-{name}.pid")));
         let log = fs::File::create(folder.join(format!("keepalived-{node}.log")))?;
-        let mut command = lan.command(node, "/usr/sbin/keepalived");
+        let mut command = lan.command(node, Path::new("/usr/sbin/keepalived"));
         command
             .args(["--dont-fork", "--vrrp", "--log-console", "--use-file"])
             .arg(&file);
@@ -70,7 +72,9 @@ impl Drop for Keepalived {
 
 /// Waits until the host has the address.
 pub(super) fn wait_for_address(lan: &Lan, node: &str) -> Result<()> {
-    let has = wait_until(Duration::from_secs(20), || lan.has(node, VIP4));
+    let has = wait_until(Duration::from_secs(20), || {
+        lan.has(node, VIPS[1].into()).unwrap_or(false)
+    });
     ensure!(has, "keepalived does not take the address");
     Ok(())
 }

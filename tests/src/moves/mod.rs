@@ -1,23 +1,25 @@
 //! What clients notice when a service's address moves from one machine to another, in ways that can be compared.
 //!
-//! - `lan` makes a link with a client and two hosts, each in a network namespace; `web` runs an nginx on each.
+//! - `web` runs an nginx on each of two hosts of a [`crate::lan`].
 //! - `clients` is an open load that goes on asking however slow the answers are, and remembers every request.
 //! - `subjects` are the ways to move; `calls` drives the address crate itself, `daemons` two real daemons, `keepalived`
 //!   that program. `harsh` makes life harder.
-//! - `rounds` lets them take turns; `report` and `picture` say what was seen.
+//! - `rounds` lets them take turns; `seen` reads one round; `report`, `aims` and `picture` say what all showed.
 //!
 //! Invariants: a move is judged by what clients saw and by nothing else; the figures are for a reader, and no test
 //! depends on them; namespaces and processes go away however a round ends.
 
+mod aims;
 mod calls;
 mod clients;
 mod daemons;
 mod harsh;
 mod keepalived;
-mod lan;
 mod picture;
 mod report;
 mod rounds;
+mod seen;
+mod spread;
 mod subjects;
 mod web;
 

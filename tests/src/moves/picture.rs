@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::subjects::Round;
+use crate::cluster::HOSTS;
 
 /// Draws one round.
 pub(super) fn draw(round: &Round) -> String {
@@ -24,7 +25,7 @@ pub(super) fn draw(round: &Round) -> String {
         }
         counts
     };
-    let (first, second) = (count("a"), count("b"));
+    let (first, second) = (count(HOSTS[0]), count(HOSTS[1]));
     let highest = first.iter().zip(&second).map(|(a, b)| a + b).max().unwrap_or(1).max(1);
     let width = WIDTH / bins as f64;
     let mut svg = format!(

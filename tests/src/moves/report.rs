@@ -1,11 +1,14 @@
-//! What was seen, as a table in Markdown.
+//! What was seen, as Markdown: a table of all rows, what exclusive moves are made of, and when the steps came.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::aims::Aims;
 use super::clients::Kind;
 use super::picture;
-use super::subjects::Round;
+use super::seen::Parts;
+use super::spread::Spread;
+use super::subjects::{Round, Subject};
 
 /// Everything that was seen.
 #[derive(Debug, Clone)]
@@ -17,24 +20,30 @@ pub struct Report {
 /// One way to move, over its rounds.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    label: String,
-    rounds: usize,
-    requests: usize,
-    failed: Spread,
-    kept_broken: Spread,
-    slow_broken: Spread,
+    /// What was played, where it is one of the table's.
+    pub(super) subject: Option<Subject>,
+    pub(super) label: String,
+    pub(super) rounds: usize,
+    pub(super) requests: usize,
+    pub(super) failed: Spread,
+    pub(super) kept_broken: Spread,
+    pub(super) slow_broken: Spread,
     slow_in_flight: Spread,
-    worst_stall: Spread,
-    first_by_second: Option<Spread>,
+    pub(super) worst_stall: Spread,
+    pub(super) first_by_second: Option<Spread>,
+    pub(super) parts: Option<Made>,
+    steps: Vec<(String, Spread)>,
     errors: Vec<String>,
 }
 
-/// Median, least and most.
+/// What a stall is made of.
 #[derive(Debug, Clone, Copy)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
+pub(super) struct Made {
+    drain: Spread,
+    stop: Spread,
+    start: Spread,
+    /// What the worst stall has beyond the three.
+    pub(super) beyond: Spread,
 }
 
 impl Report {
@@ -45,141 +54,155 @@ impl Report {
 }
 
 impl Row {
-    pub(super) fn of(label: String, rounds: &[Round]) -> Row {
-        let each = |of: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(of).collect());
-        let broken = |kind: Kind| {
-            move |round: &Round| {
-                let failed = round
-                    .samples
-                    .iter()
-                    .filter(|one| one.kind == kind && one.answer.is_err());
-                failed.count() as f64
-            }
-        };
-        let mut errors: Vec<_> = rounds
-            .iter()
-            .flat_map(|round| &round.samples)
-            .filter_map(|one| {
-                one.answer
-                    .as_ref()
-                    .err()
-                    .map(|error| format!("{:?}: {error}", one.kind))
-            })
-            .collect();
-        errors.sort();
-        errors.dedup();
-        let firsts: Vec<_> = rounds.iter().filter_map(first_by_second).map(milliseconds).collect();
+    pub(super) fn of(subject: Option<Subject>, label: String, rounds: &[Round]) -> Row {
+        let each = |of: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(of).collect()).unwrap_or_default();
+        let broken = |kind| each(&|round| round.failed(kind) as f64);
         Row {
+            subject,
             label,
             rounds: rounds.len(),
             requests: rounds.iter().map(|round| round.samples.len()).sum(),
-            failed: each(&broken(Kind::New)).unwrap_or_default(),
-            kept_broken: each(&broken(Kind::Kept)).unwrap_or_default(),
-            slow_broken: each(&broken(Kind::Slow)).unwrap_or_default(),
-            slow_in_flight: each(&|round| in_flight(round) as f64).unwrap_or_default(),
-            worst_stall: each(&|round| milliseconds(worst_stall(round))).unwrap_or_default(),
-            first_by_second: Spread::of(firsts),
-            errors,
+            failed: broken(Kind::New),
+            kept_broken: broken(Kind::Kept),
+            slow_broken: broken(Kind::Slow),
+            slow_in_flight: each(&|round| round.in_flight() as f64),
+            worst_stall: each(&|round| milliseconds(round.worst_stall())),
+            first_by_second: Spread::of(
+                rounds
+                    .iter()
+                    .filter_map(Round::first_by_second)
+                    .map(milliseconds)
+                    .collect(),
+            ),
+            parts: made(rounds),
+            steps: steps(rounds),
+            errors: errors(rounds),
         }
     }
 }
 
-/// Long answers under way when the move was ordered.
-fn in_flight(round: &Round) -> usize {
-    let Some(ordered) = ordered(round) else { return 0 };
-    let slow = round.samples.iter().filter(|one| one.kind == Kind::Slow);
-    slow.filter(|one| one.due < ordered && one.due + one.took > ordered)
-        .count()
+fn made(rounds: &[Round]) -> Option<Made> {
+    let all: Vec<(Parts, f64)> = rounds
+        .iter()
+        .filter_map(|round| Some((round.parts()?, milliseconds(round.worst_stall()))))
+        .collect();
+    let each = |of: &dyn Fn(&(Parts, f64)) -> f64| Spread::of(all.iter().map(of).collect());
+    Some(Made {
+        drain: each(&|(parts, _)| milliseconds(parts.drain))?,
+        stop: each(&|(parts, _)| milliseconds(parts.stop))?,
+        start: each(&|(parts, _)| milliseconds(parts.start))?,
+        beyond: each(&|(parts, stall)| stall - milliseconds(parts.sum()))?,
+    })
 }
 
-/// The longest that a short request took, from when it was due.
-fn worst_stall(round: &Round) -> Duration {
-    let short = round.samples.iter().filter(|one| one.kind != Kind::Slow);
-    // The first moments open all the kept connections at once.
-    let settled = round.began + Duration::from_millis(500);
-    short
-        .filter(|one| one.due > settled)
-        .map(|one| one.took)
-        .max()
-        .unwrap_or_default()
+/// When each step came after the order, in the order of the first round.
+fn steps(rounds: &[Round]) -> Vec<(String, Spread)> {
+    let all: Vec<_> = rounds.iter().map(Round::since_order).collect();
+    let names = all
+        .first()
+        .into_iter()
+        .flatten()
+        .skip(1)
+        .map(|(what, _)| (*what).to_owned());
+    let with_times = names.filter_map(|name| {
+        let of_name = |(what, after): &(&str, Duration)| (*what == name).then_some(milliseconds(*after));
+        let times = all.iter().filter_map(|steps| steps.iter().find_map(of_name)).collect();
+        Spread::of(times).map(|spread| (name, spread))
+    });
+    with_times.collect()
 }
 
-fn first_by_second(round: &Round) -> Option<Duration> {
-    let ordered = ordered(round)?;
-    let by_second = round.samples.iter().filter(|one| one.answer.as_deref() == Ok("b"));
-    let first = by_second.map(|one| one.due + one.took).min()?;
-    first.checked_duration_since(ordered)
-}
-
-fn ordered(round: &Round) -> Option<Instant> {
-    round.steps.first().map(|(_, at)| *at)
+fn errors(rounds: &[Round]) -> Vec<String> {
+    let samples = rounds.iter().flat_map(|round| &round.samples);
+    let failed = samples.filter_map(|one| one.answer.as_ref().err().map(|error| (one.kind, error)));
+    let mut errors: Vec<_> = failed.map(|(kind, error)| format!("{kind:?}: {error}")).collect();
+    errors.sort();
+    errors.dedup();
+    errors.truncate(MOST_ERRORS);
+    errors
 }
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        Some(Spread {
-            median: *values.get(values.len() / 2)?,
-            least: *values.first()?,
-            most: *values.last()?,
-        })
-    }
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        Spread {
-            median: 0.0,
-            least: 0.0,
-            most: 0.0,
-        }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spread { median, least, most } = self;
-        write!(f, "{median:.0}")?;
-        if least.round() != most.round() {
-            write!(f, " ({least:.0}–{most:.0})")?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| | rounds | requests | new requests failed | keep-alive requests lost (of 20 connections) | streams broken, of those in flight | \
-             worst stall, ms | order to first answer by the second, ms |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+            "| | rounds | requests | new requests failed | requests lost on 20 kept connections | long answers broken, of those \
+             in flight | worst stall, ms | order to first answer by the second, ms |\n|---|--:|--:|--:|--:|--:|--:|--:|"
         )?;
-        for row in &self.rows {
-            let first = row
-                .first_by_second
-                .map_or_else(|| "–".to_owned(), |first| first.to_string());
-            writeln!(
-                f,
-                "| {} | {} | {} | {} | {} | {} of {} | {} | {first} |",
-                row.label,
-                row.rounds,
-                row.requests,
-                row.failed,
-                row.kept_broken,
-                row.slow_broken,
-                row.slow_in_flight,
-                row.worst_stall,
-            )?;
+        self.rows.iter().try_for_each(|row| write_row(row, f))?;
+        self.write_parts(f)?;
+        self.write_steps(f)?;
+        self.write_errors(f)?;
+        write!(f, "{}", Aims(&self.rows))
+    }
+}
+
+fn write_row(row: &Row, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let first = row.first_by_second.map_or_else(none, |first| first.to_string());
+    writeln!(
+        f,
+        "| {} | {} | {} | {} | {} | {} of {} | {} | {first} |",
+        row.label,
+        row.rounds,
+        row.requests,
+        row.failed,
+        row.kept_broken,
+        row.slow_broken,
+        row.slow_in_flight,
+        row.worst_stall,
+    )
+}
+
+fn none() -> String {
+    "–".to_owned()
+}
+
+impl Report {
+    fn write_parts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let made: Vec<_> = (self.rows.iter()).filter_map(|row| Some((row, row.parts?))).collect();
+        if made.is_empty() {
+            return Ok(());
         }
+        writeln!(
+            f,
+            "\nWhat the stall is made of, ms (from the hosts' journals):\n\n\
+             | | drain | stop | start | worst stall beyond the three |\n|---|--:|--:|--:|--:|"
+        )?;
+        for (row, made) in made {
+            let Made {
+                drain,
+                stop,
+                start,
+                beyond,
+            } = made;
+            writeln!(f, "| {} | {drain} | {stop} | {start} | {beyond} |", row.label)?;
+        }
+        Ok(())
+    }
+
+    fn write_steps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.iter().all(|row| row.steps.is_empty()) {
+            return Ok(());
+        }
+        writeln!(f, "\nWhen each step came, ms after the order:\n")?;
+        for row in self.rows.iter().filter(|row| !row.steps.is_empty()) {
+            let steps: Vec<_> = row.steps.iter().map(|(what, at)| format!("{what} {at}")).collect();
+            writeln!(f, "- {}: {}", row.label, steps.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn write_errors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.iter().all(|row| row.errors.is_empty()) {
+            return Ok(());
+        }
+        writeln!(f, "\nWhat those clients saw that lost something:\n")?;
         for row in self.rows.iter().filter(|row| !row.errors.is_empty()) {
-            writeln!(f, "\n{}:", row.label)?;
-            for error in row.errors.iter().take(MOST_ERRORS) {
-                writeln!(f, "- {error}")?;
-            }
+            writeln!(f, "- {}: {}", row.label, row.errors.join("; "))?;
         }
         Ok(())
     }

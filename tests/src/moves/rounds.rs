@@ -43,13 +43,18 @@ pub fn measure(built: &Built, plan: &Plan, mut progress: impl FnMut(String)) -> 
     let mut rows: Vec<_> = subjects
         .iter()
         .zip(&rounds)
-        .map(|(subject, rounds)| Row::of(subject.label().to_owned(), rounds))
+        .map(|(subject, rounds)| Row::of(Some(*subject), subject.label().to_owned(), rounds))
         .collect();
-    if plan.only.as_deref().is_none_or(|only| BUSY.contains(only)) {
-        progress(BUSY.to_owned());
-        // Half of the hundred thousand before the move, the rest during and after it.
-        let round = Subject::Overlap(None).play(built, BUSY_LOAD, BUSY_BEFORE);
-        rows.push(Row::of(BUSY.to_owned(), &[round.context(BUSY)?]));
+    // The busy rows: half of the hundred thousand before the move, the rest during and after it.
+    for (label, subject, before) in [
+        (BUSY_CONTROL, Subject::Control, BEFORE),
+        (BUSY, Subject::Overlap(None), BUSY_BEFORE),
+    ] {
+        if plan.only.as_deref().is_none_or(|only| label.contains(only)) {
+            progress(label.to_owned());
+            let round = subject.play(built, BUSY_LOAD, before);
+            rows.push(Row::of(None, label.to_owned(), &[round.context(label)?]));
+        }
     }
     let picture = subjects.iter().position(|subject| *subject == Subject::Overlap(None));
     let pictured = picture.and_then(|at| rounds.get(at)?.first().cloned());
@@ -62,7 +67,8 @@ const LOAD: Load = Load {
     slow: 10,
 };
 const BEFORE: Duration = Duration::from_secs(2);
-const BUSY: &str = "overlap, 1,500 new a second, 100,000 requests";
+pub(super) const BUSY: &str = "overlap, 1,500 new a second, 100,000 requests";
+pub(super) const BUSY_CONTROL: &str = "control, 1,500 new a second";
 const BUSY_LOAD: Load = Load {
     new: 1500,
     kept: 20,

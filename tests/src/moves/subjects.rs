@@ -1,25 +1,29 @@
 //! The ways to move an address, and one round of each.
 
+use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use understudy_protocol::HostName;
 
 use super::calls::Calls;
 use super::clients::{Clients, Load, Sample};
 use super::daemons::{Daemons, Mode};
 use super::harsh::Harsh;
 use super::keepalived::{Keepalived, wait_for_address};
-use super::lan::{Lan, VIP4, VIP6};
 use super::web::Web;
-use crate::cluster::Built;
+use crate::cluster::{Built, HOSTS};
+use crate::lan::{CLIENT, INTERFACE, Lan, PREFIX, PREFIX6, VIPS, WEB_VIP6};
 use crate::servers::wait_until;
-use understudy_protocol::HostName;
 
 /// A way to move, or not to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// Nothing moves.
     Control,
+    /// Two real daemons.
+    Daemons(Mode),
     /// Both servers run; the address crate's calls in order.
     Overlap(Option<Harsh>),
     /// The same over IPv6.
@@ -28,10 +32,6 @@ pub(super) enum Subject {
     FirstDies,
     /// The same, and the second host loses its link before it appears.
     SecondDies,
-    /// One server at a time; two real daemons.
-    Exclusive,
-    /// One server at a time behind a forwarding daemon on one host; two real daemons.
-    Proxy,
     /// keepalived as installed, or as quick as it can be.
     Keepalived {
         /// Advertisements each ten milliseconds, announcements at once.
@@ -45,24 +45,33 @@ pub(super) struct Round {
     pub(super) samples: Vec<Sample>,
     /// When the clients began.
     pub(super) began: Instant,
-    /// When the move was ordered, and what happened when.
-    pub(super) steps: Vec<(&'static str, Instant)>,
+    /// When the move was ordered, and what happened when, in its order.
+    pub(super) steps: Vec<(String, Instant)>,
 }
 
 /// What is prepared for a round.
 struct Stage<'a> {
     lan: &'a Lan,
-    webs: &'a [Web; 2],
-    steps: Vec<(&'static str, Instant)>,
+    folder: &'a Path,
+    webs: [Web; 2],
+    target: IpAddr,
+    load: Load,
+    /// How long the clients ask before the move.
+    before: Duration,
+    steps: Vec<(String, Instant)>,
 }
+
+/// Clients at work, and since when.
+type Running = (Clients, Instant);
 
 impl Subject {
     /// The rows of the ordinary table.
-    pub(super) const PLAIN: [Subject; 6] = [
+    pub(super) const PLAIN: [Subject; 7] = [
         Subject::Control,
         Subject::Overlap(None),
-        Subject::Exclusive,
-        Subject::Proxy,
+        Subject::Daemons(Mode::Overlap),
+        Subject::Daemons(Mode::Exclusive),
+        Subject::Daemons(Mode::Proxy),
         Subject::Keepalived { tuned: false },
         Subject::Keepalived { tuned: true },
     ];
@@ -80,15 +89,16 @@ impl Subject {
     pub(super) fn label(self) -> &'static str {
         match self {
             Subject::Control => "control: nothing moves",
-            Subject::Overlap(None) => "overlap (the address crate's calls)",
+            Subject::Overlap(None) => "**overlap** (the address crate's calls)",
             Subject::Overlap(Some(Harsh::Firewall)) => "overlap, host firewalls drop forwarded and invalid",
             Subject::Overlap(Some(Harsh::StrictReversePath)) => "overlap, strict rp_filter",
-            Subject::Overlap(Some(Harsh::StaleNeighbour)) => "overlap, the client never learns",
+            Subject::Overlap(Some(Harsh::StaleNeighbour)) => "overlap, the client never learns that the address moved",
             Subject::Overlap6 => "overlap, IPv6",
             Subject::FirstDies => "overlap, the first dies half way",
-            Subject::SecondDies => "overlap, the second dies half way",
-            Subject::Exclusive => "exclusive (two daemons)",
-            Subject::Proxy => "proxy (two daemons on one host)",
+            Subject::SecondDies => "overlap, the second dies half way, the first takes back",
+            Subject::Daemons(Mode::Overlap) => "**overlap** (two daemons)",
+            Subject::Daemons(Mode::Exclusive) => "**exclusive** (two daemons)",
+            Subject::Daemons(Mode::Proxy) => "**proxy** (two daemons on one host)",
             Subject::Keepalived { tuned: false } => "keepalived, default",
             Subject::Keepalived { tuned: true } => "keepalived, adverts each 10 ms",
         }
@@ -98,140 +108,144 @@ impl Subject {
     pub(super) fn play(self, built: &Built, load: Load, before: Duration) -> Result<Round> {
         let folder = tempfile::Builder::new().prefix("usbench-").tempdir()?;
         let lan = Lan::new()?;
-        let ports = if self == Subject::Proxy { [8081, 8082] } else { [80, 80] };
-        let webs = [
-            Web::configure(folder.path(), "a", ports[0])?,
-            Web::configure(folder.path(), "b", ports[1])?,
-        ];
-        let mut stage = Stage {
+        lan.widen()?;
+        let ports = match self {
+            Subject::Daemons(Mode::Proxy) => [8081, 8082],
+            _ => [80, 80],
+        };
+        let stage = Stage {
             lan: &lan,
-            webs: &webs,
+            folder: folder.path(),
+            webs: [
+                Web::configure(folder.path(), HOSTS[0], ports[0])?,
+                Web::configure(folder.path(), HOSTS[1], ports[1])?,
+            ],
+            target: match self {
+                Subject::Overlap6 => WEB_VIP6.into(),
+                _ => VIPS[1].into(),
+            },
+            load,
+            before,
             steps: Vec::new(),
         };
-        let target = if self == Subject::Overlap6 { VIP6 } else { VIP4 };
-        let clients = || -> Result<(Clients, Instant)> {
-            // A first exchange, so that neighbours know each other.
-            let ping = format!("ping -c 1 -W 2 {target}");
-            let _seen = wait_until(Duration::from_secs(5), || lan.run("client", &ping).is_ok());
-            if let Subject::Overlap(Some(harsh)) = self {
-                harsh.apply(&lan)?;
-            }
-            let began = Instant::now();
-            let clients = Clients::start(&lan, target, load)?;
-            std::thread::sleep(before);
-            Ok((clients, began))
-        };
-        let (clients, began) = match self {
-            Subject::Control => {
-                stage.serve_both()?;
-                lan.run("a", &format!("ip address add {VIP4}/24 dev eth0"))?;
-                let running = clients()?;
-                stage.step("(nothing)");
-                std::thread::sleep(BESIDE);
-                running
-            }
-            Subject::Overlap(_) | Subject::Overlap6 | Subject::FirstDies | Subject::SecondDies => {
-                stage.overlap(self, clients)?
-            }
-            Subject::Exclusive => {
-                let daemons = Daemons::start(&lan, folder.path(), &webs, built, Mode::Vip)?;
-                let running = clients()?;
-                stage.step("ordered");
-                daemons.take_over(&lan, "b")?;
-                stage.step("done");
-                std::thread::sleep(AFTER);
-                let finished = running.0.finish()?;
-                drop(daemons);
-                return Ok(stage.round(finished, running.1));
-            }
-            Subject::Proxy => {
-                lan.run("a", &format!("ip address add {VIP4}/24 dev eth0"))?;
-                let daemons = Daemons::start(&lan, folder.path(), &webs, built, Mode::Proxy)?;
-                let running = clients()?;
-                stage.step("ordered");
-                daemons.take_over(&lan, "b")?;
-                stage.step("done");
-                std::thread::sleep(AFTER);
-                let finished = running.0.finish()?;
-                drop(daemons);
-                return Ok(stage.round(finished, running.1));
-            }
-            Subject::Keepalived { tuned } => {
-                stage.serve_both()?;
-                let mut first = Keepalived::start(&lan, folder.path(), "a", tuned)?;
-                wait_for_address(&lan, "a")?;
-                let _second = Keepalived::start(&lan, folder.path(), "b", tuned)?;
-                let running = clients()?;
-                stage.step("ordered");
-                first.stop();
-                webs[0].quit();
-                webs[0].wait_ended(Duration::from_secs(10));
-                stage.step("first is down");
-                std::thread::sleep(AFTER);
-                let finished = running.0.finish()?;
-                return Ok(stage.round(finished, running.1));
-            }
-        };
-        std::thread::sleep(AFTER);
-        let finished = clients.finish()?;
-        Ok(stage.round(finished, began))
+        match self {
+            Subject::Control => stage.control(),
+            Subject::Overlap(_) | Subject::Overlap6 | Subject::FirstDies | Subject::SecondDies => stage.overlap(self),
+            Subject::Daemons(mode) => stage.daemons(mode, built),
+            Subject::Keepalived { tuned } => stage.keepalived(tuned),
+        }
     }
 }
 
 impl Stage<'_> {
-    fn step(&mut self, what: &'static str) {
-        self.steps.push((what, Instant::now()));
+    fn step(&mut self, what: &str) {
+        self.steps.push((what.to_owned(), Instant::now()));
     }
 
     fn serve_both(&self) -> Result<()> {
-        self.webs[0].start(self.lan, "a")?;
-        self.webs[1].start(self.lan, "b")
+        self.webs[0].start(self.lan, HOSTS[0])?;
+        self.webs[1].start(self.lan, HOSTS[1])
+    }
+
+    fn put_address(&self) -> Result<()> {
+        let vip = self.target;
+        let command = format!("ip address add {vip}/{PREFIX} dev {INTERFACE}");
+        self.lan.run(HOSTS[0], &command).map(drop)
+    }
+
+    /// Clients that have asked for a while.
+    fn clients(&self, harsh: Option<Harsh>) -> Result<Running> {
+        // A first exchange, so that neighbours know each other.
+        let ping = format!("ping -c 1 -W 2 {}", self.target);
+        let _seen = wait_until(Duration::from_secs(5), || self.lan.run(CLIENT, &ping).is_ok());
+        if let Some(harsh) = harsh {
+            harsh.apply(self.lan)?;
+        }
+        let began = Instant::now();
+        let clients = Clients::start(self.lan, self.target, self.load)?;
+        std::thread::sleep(self.before);
+        Ok((clients, began))
+    }
+
+    /// Lets the clients go on after the move, and ends them.
+    fn end(self, (clients, began): Running) -> Result<Round> {
+        std::thread::sleep(AFTER);
+        Ok(Round {
+            samples: clients.finish()?,
+            began,
+            steps: self.steps,
+        })
+    }
+
+    fn control(mut self) -> Result<Round> {
+        self.serve_both()?;
+        self.put_address()?;
+        let running = self.clients(None)?;
+        self.step("(nothing)");
+        std::thread::sleep(BESIDE);
+        self.end(running)
+    }
+
+    fn daemons(mut self, mode: Mode, built: &Built) -> Result<Round> {
+        if mode == Mode::Proxy {
+            self.put_address()?;
+        }
+        let daemons = Daemons::start(self.lan, self.folder, &self.webs, built, mode)?;
+        let running = self.clients(None)?;
+        self.step("ordered");
+        daemons.take_over(self.lan, HOSTS[1])?;
+        self.step("done");
+        let ordered = self.steps[0].1;
+        self.steps.extend(daemons.steps(self.lan, ordered)?);
+        self.steps.sort_by_key(|(_, at)| *at);
+        let round = self.end(running);
+        drop(daemons);
+        round
+    }
+
+    fn keepalived(mut self, tuned: bool) -> Result<Round> {
+        self.serve_both()?;
+        let mut first = Keepalived::start(self.lan, self.folder, HOSTS[0], tuned)?;
+        wait_for_address(self.lan, HOSTS[0])?;
+        let second = Keepalived::start(self.lan, self.folder, HOSTS[1], tuned)?;
+        let running = self.clients(None)?;
+        self.step("ordered");
+        first.stop();
+        self.webs[0].quit();
+        self.webs[0].wait_ended(Duration::from_secs(10));
+        self.step("first is down");
+        let round = self.end(running);
+        drop(second);
+        round
     }
 
     /// The order of the protocol, with what may go wrong in it.
-    fn overlap(
-        &mut self,
-        subject: Subject,
-        clients: impl FnOnce() -> Result<(Clients, Instant)>,
-    ) -> Result<(Clients, Instant)> {
-        let (a, b) = (HostName::new("a")?, HostName::new("b")?);
-        let address = if subject == Subject::Overlap6 {
-            format!("{VIP6}/64")
-        } else {
-            format!("{VIP4}/24")
-        };
-        let first = Calls::start(self.lan, "a", std::slice::from_ref(&address))?;
-        let second = Calls::start(self.lan, "b", std::slice::from_ref(&address))?;
-        self.webs[0].start(self.lan, "a")?;
+    fn overlap(mut self, subject: Subject) -> Result<Round> {
+        let [a, b] = [HostName::new(HOSTS[0])?, HostName::new(HOSTS[1])?];
+        let prefix = if self.target.is_ipv6() { PREFIX6 } else { PREFIX };
+        let address = format!("{}/{prefix}", self.target);
+        let first = Calls::start(self.lan, HOSTS[0], std::slice::from_ref(&address))?;
+        let second = Calls::start(self.lan, HOSTS[1], std::slice::from_ref(&address))?;
+        self.serve_both()?;
         first.call(|address| async move { address.take().await })?;
-        let running = clients()?;
+        let running = self.clients(match subject {
+            Subject::Overlap(harsh) => harsh,
+            _ => None,
+        })?;
         self.step("ordered");
         second.call(move |address| async move { address.arm(&a).await })?;
-        self.webs[1].start(self.lan, "b")?;
         self.step("second is armed");
         first.call(move |address| async move { address.yield_to(&b).await })?;
         self.step("first yields");
         if subject == Subject::SecondDies {
-            std::thread::sleep(Duration::from_millis(100));
-            self.lan.run("b", "ip link set eth0 down")?;
-            self.step("second dies");
-            std::thread::sleep(Duration::from_millis(500));
-            // What an operator's force does: the first takes the service back.
-            first.call(|address| async move { address.take().await })?;
-            self.step("first takes back");
-            std::thread::sleep(Duration::from_secs(2));
-            return Ok(running);
+            self.second_dies(&first)?;
+            return self.end(running);
         }
         second.call(|address| async move { address.appear().await })?;
         self.step("second appears");
         if subject == Subject::FirstDies {
-            std::thread::sleep(Duration::from_millis(300));
-            self.lan.run("a", "ip link set eth0 down")?;
-            self.step("first dies");
-            std::thread::sleep(Duration::from_secs(1));
-            second.call(|address| async move { address.take().await })?;
-            self.step("second alone");
-            return Ok(running);
+            self.first_dies(&second)?;
+            return self.end(running);
         }
         first.call(|address| async move { address.settled(DRAIN).await })?;
         self.webs[0].quit();
@@ -242,17 +256,29 @@ impl Stage<'_> {
         self.step("first is down");
         second.call(|address| async move { address.take().await })?;
         self.step("second alone");
-        // Both go on until the clients have ended.
-        std::thread::sleep(AFTER);
-        Ok(running)
+        self.end(running)
     }
 
-    fn round(self, samples: Vec<Sample>, began: Instant) -> Round {
-        Round {
-            samples,
-            began,
-            steps: self.steps,
-        }
+    fn second_dies(&mut self, first: &Calls) -> Result<()> {
+        std::thread::sleep(Duration::from_millis(100));
+        self.lan.run(HOSTS[1], &format!("ip link set {INTERFACE} down"))?;
+        self.step("second dies");
+        std::thread::sleep(Duration::from_millis(500));
+        // What an operator's force does: the first takes the service back.
+        first.call(|address| async move { address.take().await })?;
+        self.step("first takes back");
+        std::thread::sleep(AFTER);
+        Ok(())
+    }
+
+    fn first_dies(&mut self, second: &Calls) -> Result<()> {
+        std::thread::sleep(Duration::from_millis(300));
+        self.lan.run(HOSTS[0], &format!("ip link set {INTERFACE} down"))?;
+        self.step("first dies");
+        std::thread::sleep(Duration::from_secs(1));
+        second.call(|address| async move { address.take().await })?;
+        self.step("second alone");
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
-use super::lan::Lan;
+use crate::lan::Lan;
 use crate::servers::{Owned, wait_until};
 
 /// What a client asks for, and how long the answer is.
@@ -61,8 +61,7 @@ impl Web {
 
     /// Starts it, and waits until it runs.
     pub(super) fn start(&self, lan: &Lan, node: &str) -> Result<()> {
-        let command = self.command(&[]);
-        lan.run_words(node, &command.iter().map(String::as_str).collect::<Vec<_>>())?;
+        lan.run_words(node, &self.command(&[]))?;
         let runs = wait_until(Duration::from_secs(10), || self.process().is_some());
         ensure!(runs, "nginx does not start; see {}/error.log", self.folder.display());
         Ok(())

@@ -154,6 +154,14 @@ impl Round {
             }
             Err(error) => return self.all_fail(error.to_string()),
         };
+        if self
+            .wire
+            .as_ref()
+            .is_some_and(|wire| wire.index() != interface.index as usize)
+        {
+            // Another interface of the same name.
+            self.wire = None;
+        }
         self.note_link(interface);
         let present = match self.kernel.addresses(interface.index).await {
             Ok(present) => present,

@@ -1,25 +1,37 @@
 //! Sends and sees link-layer frames on one interface.
 //!
-//! Invariant: a `Wire` belongs to one incarnation of the interface; when that is deleted, it only returns errors.
+//! Binding a packet socket and closing it make the kernel wait until every processor has passed by, ten to twenty
+//! milliseconds each, which is too long for a move that nobody is to notice. So the socket is not bound, it has a filter
+//! instead, and it is closed aside.
+//!
+//! Invariant: a `Wire` belongs to one incarnation of the interface, see [`Wire::index`]; when that is deleted, nothing
+//! comes any more and nothing can be sent.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, UdpSocket as StdSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::LinkAddr;
-use socket2::{Domain, Protocol, Socket, Type};
+use nix::sys::socket::{LinkAddr, MsgFlags, sendto};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::net::UdpSocket;
+use tokio::runtime::Handle;
 
 use super::frames::{self, Link};
 
 /// Open sockets on an interface.
 pub(super) struct Wire {
+    place: LinkAddr,
+    link: Link,
+    /// Always there until the wire is dropped.
+    sockets: Option<Sockets>,
+}
+
+struct Sockets {
     /// The same socket as `packets`. The runtime does not let a socket be used before it has waited for it once; an
     /// announcement can't wait.
     sender: Socket,
     packets: Datagrams,
     neighbours: Option<Datagrams>,
-    link: Link,
 }
 
 impl Wire {
@@ -33,14 +45,20 @@ impl Wire {
             Type::RAW,
             Some(Protocol::from(i32::from(ETHERTYPE_ARP.to_be()))),
         )?;
-        nix::sys::socket::bind(packets.as_raw_fd(), &place)?;
+        packets.attach_filter(&only_from(place.ifindex())?)?;
+        packets.set_nonblocking(true)?;
+        // What came before the filter may be another interface's.
+        while packets.recv(&mut [std::mem::MaybeUninit::uninit(); 1]).is_ok() {}
         let neighbours = with_ipv6.then(|| neighbours(place.ifindex())).transpose()?;
-        let sender = packets.try_clone()?;
-        Ok(Some(Wire {
-            sender,
+        let sockets = Sockets {
+            sender: packets.try_clone()?,
             packets: datagrams(packets)?,
             neighbours,
+        };
+        Ok(Some(Wire {
+            place,
             link,
+            sockets: Some(sockets),
         }))
     }
 
@@ -49,17 +67,26 @@ impl Wire {
         self.link
     }
 
+    /// The kernel's number of the interface: another one of the same name has another number.
+    pub(super) fn index(&self) -> usize {
+        self.place.ifindex()
+    }
+
     /// Sends a whole frame.
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.sender.send(frame).map(drop)
+        let Some(sockets) = &self.sockets else { return Ok(()) };
+        sendto(sockets.sender.as_raw_fd(), frame, &self.place, MsgFlags::empty())?;
+        Ok(())
     }
 
     /// The next claim of somebody else to have an address.
     pub(super) async fn claim(&self) -> io::Result<(IpAddr, Link)> {
+        let packets = self.sockets.as_ref().map(|sockets| &sockets.packets);
+        let neighbours = self.sockets.as_ref().and_then(|sockets| sockets.neighbours.as_ref());
         loop {
             let claim = tokio::select! {
-                frame = receive(Some(&self.packets)) => frames::arp_claim(&frame?).map(|(ip, link)| (IpAddr::V4(ip), link)),
-                packet = receive(self.neighbours.as_ref()) => {
+                frame = receive(packets) => frames::arp_claim(&frame?).map(|(ip, link)| (IpAddr::V4(ip), link)),
+                packet = receive(neighbours) => {
                     frames::neighbour_claim(&packet?).map(|(ip, link)| (IpAddr::V6(ip), link))
                 }
             };
@@ -69,6 +96,25 @@ impl Wire {
             }
         }
     }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let (Some(sockets), Ok(runtime)) = (self.sockets.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(sockets));
+        }
+    }
+}
+
+/// A program of the kernel's classic filter: frames that came in by this interface.
+fn only_from(interface: usize) -> io::Result<[SockFilter; 4]> {
+    let index = u32::try_from(interface).map_err(io::Error::other)?;
+    Ok([
+        SockFilter::new(LOAD_WORD, 0, 0, INTERFACE_INDEX),
+        SockFilter::new(JUMP_EQUAL, 0, 1, index),
+        SockFilter::new(RETURN, 0, 0, 0xffff),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ])
 }
 
 /// The place to bind a packet socket to. The list of interfaces is what gives it without unsafe code.
@@ -114,6 +160,11 @@ pub(super) fn datagrams(socket: Socket) -> io::Result<Datagrams> {
 pub(super) type Datagrams = UdpSocket;
 
 const ETHERTYPE_ARP: u16 = 0x0806;
+const LOAD_WORD: u16 = 0x20;
+const JUMP_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+/// `SKF_AD_OFF + SKF_AD_IFINDEX`.
+const INTERFACE_INDEX: u32 = 0xffff_f008;
 /// `ARPHRD_ETHER`.
 const HARDWARE_ETHERNET: u16 = 1;
 /// A claim is far shorter; the rest of a longer frame does not matter.
