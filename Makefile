@@ -90,6 +90,11 @@ bench-address: ## As root: what clients notice when an address moves, beside kee
 model: ## Prove the protocol: explore the machine that runs (ONLY= HOSTS= TROUBLES= TICKS= DEPTH= CALM=; docs/proof.md)
 	@cargo run --quiet --profile proof -p understudy-model --bin model
 
+.PHONY: fuzz
+fuzz: ## Feed every decoder what no peer and no disk should say, and see that it holds (SECONDS=20 each, TARGET=; docs/proof.md)
+	@tests/need fuzz
+	@$(if $(SECONDS),SECONDS_EACH=$(SECONDS)) tests/fuzz/run $(TARGET)
+
 .PHONY: fresh
 fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them
 	@tests/fresh

@@ -19,6 +19,8 @@ pub mod cli;
 pub mod cluster;
 mod components;
 pub mod config;
+#[cfg(test)]
+mod damage;
 mod driver;
 mod edges;
 mod effects;

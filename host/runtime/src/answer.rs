@@ -69,13 +69,32 @@ pub(crate) fn request(request: &RequestStatus) -> Result<(), String> {
             request.id
         ));
     }
-    if request.operation.len() > LONGEST_TEXT || request.client.len() > LONGEST_TEXT {
+    let unit = request.progress.as_ref().map(|progress| &progress.unit);
+    let texts = [
+        Some(&request.client),
+        Some(&request.operation),
+        request.idempotency_key.as_ref(),
+        unit,
+    ];
+    if texts.iter().flatten().any(|text| text.len() > LONGEST_TEXT) {
         return Err(format!(
-            "request {}: client and operation may have {LONGEST_TEXT} bytes each",
+            "request {}: client, operation, idempotency key and unit may have {LONGEST_TEXT} bytes each",
             request.id
         ));
     }
-    attributes(&request.attributes).map_err(|failure| format!("request {}: {failure}", request.id))
+    attributes(&request.attributes).map_err(|failure| format!("request {}: {failure}", request.id))?;
+    let attributes: usize = request
+        .attributes
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if attributes > LARGEST_ATTRIBUTES {
+        return Err(format!(
+            "request {}: its attributes may have {LARGEST_ATTRIBUTES} bytes in all",
+            request.id
+        ));
+    }
+    Ok(())
 }
 
 /// Why a disposition can't be taken, in words for the plugin.
@@ -161,10 +180,55 @@ const LONGEST_REQUEST_ID: usize = 256;
 /// The size that the interface promises for saved state and for `resume`.
 const LARGEST_BLOB: usize = 64 << 10;
 
+/// A request must fit into one frame between hosts (1 MiB), where a control character takes six bytes: these, four
+/// texts, and `resume` do.
+const LARGEST_ATTRIBUTES: usize = 96 << 10;
+
 #[cfg(test)]
 mod tests {
+    use understudy_protocol::{Progress, RequestState};
+
     use super::*;
     use crate::call::Reading;
+
+    #[test]
+    fn a_request_that_no_frame_could_carry_is_refused() {
+        type Change = fn(&mut RequestStatus);
+        let listed = |change: Change| {
+            let mut status = RequestStatus {
+                id: "7".into(),
+                client: "10.0.0.7".into(),
+                operation: "GET /".into(),
+                state: RequestState::Running,
+                started_at_ms: 0,
+                progress: Some(Progress {
+                    done: 1,
+                    total: None,
+                    unit: "bytes".into(),
+                }),
+                idempotency_key: Some("key".into()),
+                resume: Some(vec![0; LARGEST_BLOB]),
+                attributes: vec![("user".into(), "ann".into())],
+            };
+            change(&mut status);
+            request(&status)
+        };
+        assert_eq!(listed(|_| {}), Ok(()));
+        let changes: [Change; 5] = [
+            |r| r.client = "x".repeat(LONGEST_TEXT + 1),
+            |r| r.operation = "x".repeat(LONGEST_TEXT + 1),
+            |r| r.idempotency_key = Some("x".repeat(LONGEST_TEXT + 1)),
+            |r| r.progress.as_mut().unwrap().unit = "x".repeat(LONGEST_TEXT + 1),
+            |r| r.attributes = (0..25).map(|n| (n.to_string(), "x".repeat(LONGEST_TEXT))).collect(),
+        ];
+        for change in changes {
+            let problem = listed(change).unwrap_err();
+            assert!(
+                problem.starts_with("request 7: ") && problem.contains("bytes"),
+                "{problem}"
+            );
+        }
+    }
 
     fn empty(verdict: Verdict) -> Report {
         Report {

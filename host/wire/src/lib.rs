@@ -100,12 +100,13 @@ impl Frame {
         }
     }
 
-    /// A whole compilation as pages that each fit into a frame. An empty compilation is one empty page.
+    /// A whole compilation as pages that each fit into a frame, unless one request alone does not. An empty compilation
+    /// is one empty page.
     pub fn compilation_pages(service: &ServiceName, round: RoundId, requests: Vec<RequestStatus>) -> Vec<Frame> {
         let mut pages: Vec<Vec<RequestStatus>> = vec![Vec::new()];
         let mut room = PAGE_BYTES;
         for request in requests {
-            let size = size_estimate(&request);
+            let size = size(&request);
             if size > room && pages.last().is_some_and(|page| !page.is_empty()) {
                 pages.push(Vec::new());
                 room = PAGE_BYTES;
@@ -303,17 +304,10 @@ fn object<T: Serialize>(kind: &'static str, body: &T) -> Vec<u8> {
     serde_json::to_vec(&Object { kind, body }).unwrap_or_default()
 }
 
-/// What a request takes on the wire: its texts (escapes may double them), base64 of its bytes, and the field names.
-fn size_estimate(request: &RequestStatus) -> usize {
-    let attributes: usize = request
-        .attributes
-        .iter()
-        .map(|(key, value)| key.len() + value.len() + 8)
-        .sum();
-    let texts = request.id.len() + request.client.len() + request.operation.len() + attributes;
-    let texts = texts + request.idempotency_key.as_ref().map_or(0, String::len);
-    let bytes = request.resume.as_ref().map_or(0, |bytes| bytes.len() * 4 / 3 + 4);
-    texts * 2 + bytes + 300
+/// What a request takes on the wire, in bytes, with the comma after it. Written to be measured: how much of a text is
+/// escaped, and how, only the writer knows.
+fn size(request: &RequestStatus) -> usize {
+    serde_json::to_vec(&request::RequestStatus::from(request)).map_or(0, |text| text.len()) + 1
 }
 
 #[derive(Serialize)]
@@ -370,5 +364,5 @@ const JOURNAL_LINE: &str = "journal-line";
 const ASKED: &str = "asked";
 const TOLD: &str = "told";
 
-/// Half of the largest frame: the estimate may be wrong by control characters, which JSON writes sixfold.
+/// Half of the largest frame: one request that takes as much as a page may is not worth cutting pages close.
 const PAGE_BYTES: usize = 512 * 1024;

@@ -135,6 +135,43 @@ fn a_large_compilation_goes_in_pages_that_fit() {
     );
 }
 
+/// The fuzzer begins with real encodings: of a new message or frame some must be added.
+#[test]
+fn the_fuzzer_begins_with_every_packet() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds/wire-packet");
+    let seeds = std::fs::read_dir(&folder).unwrap();
+    let kept: std::collections::BTreeSet<String> = seeds
+        .map(|seed| match decode(&std::fs::read(seed.unwrap().path()).unwrap()) {
+            Ok(Decoded::Packet(packet)) => name(&packet).to_owned(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    let mut missing = std::collections::BTreeSet::new();
+    for (number, packet) in packets(&mut Dice(1)).iter().enumerate() {
+        if !kept.contains(name(packet)) {
+            missing.insert(name(packet));
+            if std::env::var_os("UNDERSTUDY_WRITE_SEEDS").is_some() {
+                std::fs::write(folder.join(format!("{}-{number}", name(packet))), encode(packet)).unwrap();
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "no seed is a {missing:?}: run this with UNDERSTUDY_WRITE_SEEDS=1, and commit what it adds to {}",
+        folder.display()
+    );
+}
+
+fn name(packet: &Packet) -> &'static str {
+    match packet {
+        Packet::Greeting(_) => "greeting",
+        Packet::Turned(_) => "turned-away",
+        Packet::Heartbeat(_) => "heartbeat",
+        Packet::Frame(Frame::Protocol { envelope, .. }) => envelope.message.name(),
+        Packet::Frame(frame) => frame.kind(),
+    }
+}
+
 /// What a host of version 1 of the wire format said, each message once: it must be understood for as long as version 1
 /// is spoken. Never edit the file: add one for each version.
 const VERSION_1: &str = include_str!("tests/version-1.jsonl");

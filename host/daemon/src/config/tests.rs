@@ -10,6 +10,7 @@ use understudy_runtime::Ask;
 use super::load::Depth;
 use super::source::Source;
 use super::*;
+use crate::damage::Damage;
 
 mod machine;
 
@@ -41,6 +42,22 @@ fn what_is_kept_can_be_said() {
     assert_eq!((kept.audit.age.as_secs(), kept.audit.at_most), (12 * 3600, 200_000));
     let wrong = errors(&text.replacen("12h", "12 moons", 1));
     assert!(wrong.contains("is no age of records"), "{wrong}");
+}
+
+#[test]
+fn no_damage_makes_the_reader_panic() {
+    let mut refused = 0;
+    for seed in 0..3000 {
+        let text = Damage(seed).text(GOOD);
+        if let Err(errors) = load(&text) {
+            assert!(
+                errors.to_string().contains("u.toml"),
+                "seed {seed}: no place is named: {errors}"
+            );
+            refused += 1;
+        }
+    }
+    assert!(refused > 1000, "{refused} were refused");
 }
 
 #[test]

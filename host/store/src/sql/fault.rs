@@ -5,8 +5,8 @@ use std::time::Duration;
 use understudy_protocol::{Fault, Verdict};
 
 use super::{
-    Decoded, fault_kind_from_sql, fault_kind_to_sql, host_from_sql, pairs_from_sql, pairs_to_sql, service_from_sql,
-    severity_from_sql, severity_to_sql, u64_from_sql, verdict_from_sql, verdict_to_sql,
+    Decoded, fault_kind_from_sql, fault_kind_to_sql, host_from_sql, not_a, pairs_from_sql, pairs_to_sql,
+    service_from_sql, severity_from_sql, severity_to_sql, verdict_from_sql, verdict_to_sql,
 };
 use crate::FaultLine;
 
@@ -68,9 +68,7 @@ impl FaultRow {
             kind: fault_kind_from_sql(&self.kind)?,
             severity: severity_from_sql(&self.severity)?,
             message: self.message,
-            shutdown_within: self
-                .shutdown_within_ms
-                .map(|within| Duration::from_millis(u64_from_sql(within))),
+            shutdown_within: self.shutdown_within_ms.map(within).transpose()?,
             evidence: pairs_from_sql(&self.evidence)?,
         };
         Ok(FaultLine {
@@ -84,4 +82,10 @@ impl FaultRow {
             ended_at_ms: self.ended_at_ms,
         })
     }
+}
+
+/// Not bit for bit, as counts are: what is written is never negative.
+fn within(ms: i64) -> Decoded<Duration> {
+    let ms = u64::try_from(ms).or_else(|_| not_a("length of time", &ms.to_string()))?;
+    Ok(Duration::from_millis(ms))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use understudy_api::wire::{ProofReport, ProofResult};
 
 use super::*;
+use crate::damage::Damage;
 use sample::{Sample, numbered, step};
 
 fn verified(sample: &Sample, bundle: &ProofBundle) -> ProofReport {
@@ -29,6 +30,30 @@ fn a_takeover_that_went_as_it_must_is_proven() {
     let outage = report.outage.unwrap();
     // 1030 to 1260, and beta's clock is 70 ms ahead.
     assert_eq!((outage.ms, outage.uncertainty_ms), (160, Some(2)));
+}
+
+#[test]
+fn no_damage_makes_the_verifier_panic() {
+    let sample = Sample::new();
+    let trusted = Trusted::pem(&sample.authority(), "the test".into()).unwrap();
+    let text = serde_json::to_string(&sample.bundle()).unwrap();
+    let (mut read, mut unread) = (0, 0);
+    for seed in 0..1000 {
+        let mut damage = Damage(seed);
+        let _ = verify(&damage.text(&text), &trusted);
+        // Signed as it is, so that the checks behind the signature see it.
+        let (mut alpha, mut beta) = (sample.alpha.clone(), sample.beta.clone());
+        damage.json(&mut alpha);
+        if seed % 2 == 0 {
+            damage.json(&mut beta);
+        }
+        let bundle = sample.assembled(vec![sample.half(0, &alpha), sample.half(1, &beta)]);
+        match verify(&serde_json::to_string(&bundle).unwrap(), &trusted) {
+            Ok(report) if failing(&report).iter().all(|(check, _)| *check != "signatures") => read += 1,
+            _ => unread += 1,
+        }
+    }
+    assert!(read > 100, "{read} were looked at as a whole, {unread} were not");
 }
 
 /// Every leaf of the document, and every list and object, by its path.
