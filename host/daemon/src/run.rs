@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{info, warn};
 use understudy_address::{Address, AddressEvent};
-use understudy_protocol::{Event, Machine, ServiceName, StoreId};
+use understudy_protocol::{Durable, Event, Machine, ServiceName, StoreId};
 use understudy_runtime::{Limits, Runtime, RuntimeConfig};
 use understudy_store::{AddressLine, Start, Store};
 
@@ -222,11 +222,15 @@ impl Around<'_> {
         let plugins = assemble::plugins(self.runtime, host, service, &address).await?;
         let mark = ServingMark::new(&host.state_dir, &service.name, self.machine_boot_id);
         let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
-        let still_serving = holds
+        // What a move left is undone, or gone on with, by the machine.
+        let yielded = |durable: &Durable| durable.grant.as_ref().is_some_and(|grant| grant.seal.is_none());
+        let completes = durable.as_ref().is_some_and(yielded);
+        let moving = completes || durable.as_ref().is_some_and(|durable| durable.begun.is_some());
+        let still_serving = (holds || completes)
             && self.start.same_machine_boot
             && mark.is_set()
             && assemble::is_serving(&plugins, &service.name).await;
-        if !holds {
+        if !holds && !moving {
             address
                 .clear()
                 .await

@@ -58,6 +58,56 @@ pub enum Work {
         /// The second; none when nobody could be found.
         to: Option<HostName>,
     },
+    /// Overlap, first, before anything is yielded: find out whether new flows could be sent to `to`, and begin to stream
+    /// the compilation. Clients notice nothing, and nothing is to be undone.
+    PrepareYield {
+        /// For this round.
+        round: RoundId,
+        /// The second.
+        to: HostName,
+    },
+    /// Overlap, first, once the yield is durable: from the answer on nobody new is admitted here. New flows go to `to`,
+    /// those under way stay, and the address is hidden. Begun again after every restart.
+    Redirect {
+        /// For this round.
+        round: RoundId,
+        /// The second.
+        to: HostName,
+    },
+    /// Overlap, first: what the kernel has accepted reaches the server, then the server is told to admit nobody, then
+    /// every flow comes to its end. Progress and changes of the compilation are streamed. With no server left, done.
+    EndFlows {
+        /// For this round.
+        round: RoundId,
+        /// How long it may take.
+        deadline: Duration,
+    },
+    /// Overlap, second, before it offers: have the address, hidden from everybody; flows that this host does not know
+    /// go back to `from`. Clients notice nothing.
+    Arm {
+        /// For this round.
+        round: RoundId,
+        /// The first.
+        from: HostName,
+    },
+    /// Overlap, second, before it offers: make the server run beside the first's, able to serve.
+    WarmUp {
+        /// For this round.
+        round: RoundId,
+    },
+    /// Undo [`Work::Arm`].
+    Disarm {
+        /// For this round.
+        round: RoundId,
+    },
+    /// Overlap, second, with the term: answer for the address and announce it; flows that this host does not know go
+    /// back to `from`. Arms first where it is not armed. [`Work::TakeAddress`] ends it.
+    Appear {
+        /// The held term.
+        term: Term,
+        /// Who completes the other flows.
+        from: HostName,
+    },
     /// Wait for what must finish, streaming progress and changes of the compilation.
     Settle {
         /// For this round.
@@ -152,6 +202,8 @@ pub enum StopPurpose {
     Park,
     /// It must not run: somebody else holds the service.
     StayDown,
+    /// It was run beside the first's for a round that came to nothing.
+    Undo,
 }
 
 impl Work {
@@ -161,6 +213,13 @@ impl Work {
             Work::Diagnose { .. } => "diagnose",
             Work::Assess { .. } => "assess",
             Work::StopAdmitting { .. } => "stop-admitting",
+            Work::PrepareYield { .. } => "prepare-yield",
+            Work::Redirect { .. } => "redirect",
+            Work::EndFlows { .. } => "end-flows",
+            Work::Arm { .. } => "arm",
+            Work::WarmUp { .. } => "warm-up",
+            Work::Disarm { .. } => "disarm",
+            Work::Appear { .. } => "appear",
             Work::Settle { .. } => "settle",
             Work::SealCompilation { .. } => "seal-compilation",
             Work::ResendCompilation { .. } => "resend-compilation",
@@ -213,6 +272,26 @@ pub enum Alert {
         /// What happened.
         error: String,
     },
+    /// Admission is yielded, and new requests can't be sent to the second.
+    RedirectFails {
+        /// What happened.
+        error: String,
+    },
+    /// Admission is yielded, and the second does not confirm the compilation.
+    CompilationUnconfirmed {
+        /// Who.
+        to: HostName,
+    },
+    /// What was done for a round that came to nothing can't be undone.
+    UndoFails {
+        /// What happened.
+        error: String,
+    },
+    /// The first yielded admission and does not come to its end.
+    OverlapLasts {
+        /// Who.
+        host: HostName,
+    },
     /// Coming back as a standby fails.
     StandByFails {
         /// What happened.
@@ -254,6 +333,10 @@ impl Alert {
             Alert::StartedByHand => "started-by-hand",
             Alert::StopFails { .. } => "stop-fails",
             Alert::ServeFails { .. } => "serve-fails",
+            Alert::RedirectFails { .. } => "redirect-fails",
+            Alert::CompilationUnconfirmed { .. } => "compilation-unconfirmed",
+            Alert::UndoFails { .. } => "undo-fails",
+            Alert::OverlapLasts { .. } => "overlap-lasts",
             Alert::StandByFails { .. } => "stand-by-fails",
             Alert::GivebacksExhausted { .. } => "givebacks-exhausted",
             Alert::MovesWithheld { .. } => "moves-withheld",
@@ -274,6 +357,10 @@ impl std::fmt::Display for Alert {
             Alert::StartedByHand => f.write_str("the server was started although it must stay down; it is being stopped again"),
             Alert::StopFails { error } => write!(f, "the server does not stop: {error}"),
             Alert::ServeFails { error } => write!(f, "the server can't be made to serve: {error}"),
+            Alert::RedirectFails { error } => write!(f, "admission is yielded, and new requests can't be sent to the second yet: {error}"),
+            Alert::CompilationUnconfirmed { to } => write!(f, "admission is yielded to {to}, which has not confirmed the compilation; it goes on when {to} is heard. If {to} is stopped for certain: `understudy takeover SERVICE --confirm-stopped {to}`"),
+            Alert::UndoFails { error } => write!(f, "what was done for a takeover that came to nothing can't be undone yet: {error}"),
+            Alert::OverlapLasts { host } => write!(f, "{host} yielded the service and has not come to its end; if it is stopped for certain: `understudy takeover SERVICE --confirm-stopped {host}` here"),
             Alert::StandByFails { error } => write!(f, "the server can't come back as a standby: {error}"),
             Alert::GivebacksExhausted { attempts } => write!(f, "the service was given home {attempts} times by itself and did not stay; order it with `understudy giveback SERVICE`"),
             Alert::MovesWithheld { scope, by, reason } => {

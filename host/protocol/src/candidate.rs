@@ -14,8 +14,8 @@ use std::time::Duration;
 use crate::role::{Activation, ActivationStep, Offer, OfferStep, Role};
 use crate::turn::Turn;
 use crate::{
-    Cause, Decline, DownPhase, Finish, Grant, HostName, Message, RoundId, Tenure, TimerName, Work, guard, holder, sync,
-    veto,
+    Cause, Decline, DownPhase, Finish, Grant, HostName, Message, RoundId, Tenure, TimerName, Work, guard, holder,
+    overlap, standby, sync, veto,
 };
 
 /// How often a start is tried before the host parks.
@@ -75,7 +75,8 @@ impl Turn<'_> {
     }
 
     fn abandon_offer(&mut self) {
-        if matches!(&self.m.role, Role::Preparing(offer) if offer.step == OfferStep::Assessing) {
+        let busy = [OfferStep::Assessing, OfferStep::Arming, OfferStep::WarmingUp];
+        if matches!(&self.m.role, Role::Preparing(offer) if busy.contains(&offer.step)) {
             self.abandon();
         }
         self.stop_timers(&[TimerName::Offer, TimerName::Assessment]);
@@ -93,7 +94,7 @@ pub(crate) fn decline_at_once(t: &mut Turn) {
     decline(t, &from, round, reason);
     if matches!(t.m.role, Role::Preparing(_)) {
         t.abandon_offer();
-        t.become_role(Role::Standby);
+        standby::leave_offer(t);
     }
 }
 
@@ -176,6 +177,7 @@ pub(crate) fn command_shutdown(t: &mut Turn) {
     let drain_deadline = t.m.plan.timing.drain;
     let accepted_until = Some(t.now + drain_deadline);
     let Role::Preparing(offer) = &mut t.m.role else { return };
+    let warm = offer.step == OfferStep::WarmingUp;
     offer.step = OfferStep::Offered;
     offer.accepted_until = accepted_until;
     let (first, round) = (offer.first.clone(), offer.round);
@@ -193,6 +195,7 @@ pub(crate) fn command_shutdown(t: &mut Turn) {
             round,
             new_term,
             drain_deadline,
+            warm,
         },
     );
     t.keep_offer();
@@ -211,7 +214,7 @@ pub(crate) fn decline_assessed(t: &mut Turn) {
     };
     t.abandon_offer();
     decline(t, &first, round, reason);
-    t.become_role(Role::Standby);
+    standby::leave_offer(t);
 }
 
 // ---- while the first drains -------------------------------------------------------------------------------------
@@ -249,7 +252,7 @@ pub(crate) fn forget_cancelled(t: &mut Turn) {
 pub(crate) fn forget_offer(t: &mut Turn) {
     t.round = offer(t).map(|offer| offer.round);
     t.abandon_offer();
-    t.become_role(Role::Standby);
+    standby::leave_offer(t);
 }
 
 pub(crate) fn store_compilation(t: &mut Turn) {
@@ -290,7 +293,7 @@ pub(crate) fn note_unstored(t: &mut Turn) {
 
 fn grant<'t>(t: &Turn<'t>) -> Option<(&'t HostName, &'t Grant)> {
     match t.received() {
-        Some((from, Message::Released(grant))) => Some((from, grant)),
+        Some((from, Message::Released(grant) | Message::AdmissionYielded(grant))) => Some((from, grant)),
         _ => None,
     }
 }
@@ -327,12 +330,18 @@ pub(crate) fn accept_grant(t: &mut Turn) {
     if cause.is_none_or(|cause| cause.is_automatic()) {
         guard::count_move(t, grant.round);
     }
+    t.m.durable.begun = None;
     t.m.durable.tenure = Some(Tenure {
         from: Some(from.clone()),
         round: Some(grant.round),
         served: false,
         resolved: false,
+        overlaps: grant.seal.is_none(),
     });
+    if grant.seal.is_none() {
+        // The first need not say it again.
+        t.send(from, Message::StayDown { held: grant.new_term });
+    }
     sync::begin_serving(t);
 }
 
@@ -362,19 +371,30 @@ pub(crate) fn activation_is_current(t: &Turn) -> bool {
         Some((Work::TakeAddress { term, .. }, _)) => {
             activation.step == ActivationStep::TakeAddress && t.m.durable.held == Some(*term)
         }
+        Some((Work::Appear { term, .. }, _)) => {
+            activation.step == ActivationStep::Appear && t.m.durable.held == Some(*term)
+        }
+        Some((Work::Resume { term }, _)) => {
+            activation.step == ActivationStep::Resume && t.m.durable.held == Some(*term)
+        }
         Some(_) => false,
         None => true,
     }
 }
 
 pub(crate) fn take_address(t: &mut Turn) {
-    let Role::Activating(activation) = &mut t.m.role else {
+    let (Role::Activating(activation), Some(term)) = (&mut t.m.role, t.m.durable.held) else {
         return;
     };
-    activation.step = ActivationStep::TakeAddress;
-    let Some(term) = t.m.durable.held else { return };
-    let from = t.m.durable.tenure.as_ref().and_then(|tenure| tenure.from.clone());
-    t.work(Work::TakeAddress { term, from });
+    let tenure = t.m.durable.tenure.as_ref();
+    let overlaps = tenure.is_some_and(|tenure| tenure.overlaps);
+    let from = tenure.and_then(|tenure| tenure.from.clone());
+    let (step, work) = match from {
+        Some(from) if overlaps => (ActivationStep::Appear, Work::Appear { term, from }),
+        from => (ActivationStep::TakeAddress, Work::TakeAddress { term, from }),
+    };
+    activation.step = step;
+    t.work(work);
     let bound = t.m.plan.timing.serve;
     t.start_timer(TimerName::Serve, bound);
 }
@@ -413,20 +433,29 @@ pub(crate) fn become_active(t: &mut Turn) {
         "stop-fails",
         "stand-by-fails",
         "release-unanswered",
+        "redirect-fails",
+        "compilation-unconfirmed",
+        "overlap-lasts",
+        "undo-fails",
     ]);
     if let Some(tenure) = &mut t.m.durable.tenure {
         tenure.served = true;
     }
+    t.m.durable.begun = None;
     holder::serve_on(t);
-    if unresolved(t).is_some() {
+    if overlap::overlaps(t) {
+        overlap::watch_first(t);
+    } else if unresolved(t).is_some() {
         resolve(t);
     } else {
         say_took_over(t);
     }
 }
 
+/// The round whose requests have no disposition yet, and can have one: the first does not work on them any more.
 pub(crate) fn unresolved(t: &Turn) -> Option<RoundId> {
-    t.m.durable.tenure.as_ref().filter(|tenure| !tenure.resolved)?.round
+    let settled = |tenure: &&Tenure| !tenure.resolved && !tenure.overlaps;
+    t.m.durable.tenure.as_ref().filter(settled)?.round
 }
 
 pub(crate) fn has_unresolved(t: &Turn) -> bool {

@@ -15,6 +15,7 @@ pub(crate) fn stand_down(t: &mut Turn) {
         "nobody-takes-over",
         "moves-withheld",
         "serve-fails",
+        "overlap-lasts",
     ]);
     if let Some((host, term)) = t.m.active().map(|(host, term)| (host.clone(), term)) {
         t.note(format_args!("{host} serves under term {term}"));
@@ -74,6 +75,7 @@ pub(crate) fn stood_down(t: &mut Turn) {
     t.stop_timers(&[TimerName::Stop]);
     t.m.durable.held = None;
     t.m.durable.tenure = None;
+    t.m.durable.begun = None;
     if t.m.synced() {
         standby::enter(t);
     } else {

@@ -6,7 +6,8 @@
 
 use crate::{CompilationSeal, HostName, Pauses, RoleName, RoundId, ServiceName, Term};
 
-/// The release: the only thing that moves the token.
+/// The release: the only thing that moves the token. Where both servers may run, it comes in two parts: admission is
+/// yielded first, and the seal is added when the server is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grant {
     /// The term it grants.
@@ -15,8 +16,8 @@ pub struct Grant {
     pub to: HostName,
     /// The round that led to it.
     pub round: RoundId,
-    /// The compilation that goes with it.
-    pub seal: CompilationSeal,
+    /// The compilation that goes with it; none: admission only is yielded, requests under way are still completed here.
+    pub seal: Option<CompilationSeal>,
 }
 
 /// How a held term came about, and how far taking over got: so that a restart goes on where it was.
@@ -30,6 +31,33 @@ pub struct Tenure {
     pub served: bool,
     /// Whether every request of the compilation has its disposition.
     pub resolved: bool,
+    /// Whether the first still completes the requests that it had when it yielded admission.
+    pub overlaps: bool,
+}
+
+/// What this host has begun to do for a round, and must undo, in reverse order, should the round come to nothing. Each
+/// implies those before it on the same side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The first: to stop admitting. Undone by admitting again.
+    Admission,
+    /// The first: to stop the server. Undone by making it serve.
+    Server,
+    /// The first: to drop the address. Undone by taking it.
+    Address,
+    /// The second, before it offers: to get the address ready, hidden from everybody. Undone by disarming it.
+    Arm,
+    /// The second, before it offers: to run its server beside the first's. Undone by stopping it.
+    WarmUp,
+}
+
+/// The open round's furthest step, written down before the step is begun: so that a restart knows what to undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Begun {
+    /// The round it was begun for.
+    pub round: RoundId,
+    /// The furthest step.
+    pub step: Step,
 }
 
 /// How far a released host got on its way back.
@@ -69,6 +97,8 @@ pub struct Durable {
     pub tenure: Option<Tenure>,
     /// The outstanding release.
     pub grant: Option<Grant>,
+    /// What must be undone should the open round come to nothing.
+    pub begun: Option<Begun>,
     /// The last round this host opened.
     pub round_counter: u64,
     /// The order to stay down.

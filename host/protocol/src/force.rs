@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::role::{Force, Role};
 use crate::turn::Turn;
-use crate::{FenceRefusal, HostName, Message, Order, Refusal, Tenure, Term, TimerName, sync};
+use crate::{FenceRefusal, HostName, Message, Order, Refusal, Tenure, Term, TimerName, overlap, sync};
 
 fn highest_known(t: &Turn) -> Term {
     let durable = &t.m.durable;
@@ -128,6 +128,11 @@ pub(crate) fn begin(t: &mut Turn) {
         TimerName::Offer,
         TimerName::Assessment,
         TimerName::Retry,
+        TimerName::Drain,
+        TimerName::Compilation,
+        TimerName::CompilationResend,
+        TimerName::Stop,
+        TimerName::ShutdownWithin,
     ]);
     t.become_role(Role::Forcing(Force {
         term,
@@ -208,6 +213,7 @@ fn win(t: &mut Turn) {
         round: None,
         served: false,
         resolved: true,
+        overlaps: false,
     });
     t.answer_order(force.order, Ok(()));
     sync::begin_serving(t);
@@ -224,6 +230,8 @@ fn give_up(t: &mut Turn, refusal: Refusal) {
 fn back_to_records(t: &mut Turn) {
     if !t.m.durable.adopted {
         t.become_role(Role::Fresh);
+    } else if overlap::has_yielded(t) {
+        overlap::enter_again(t, false);
     } else if t.m.durable.grant.is_some() {
         crate::holder::enter_released(t);
     } else if t.m.synced() {
@@ -313,6 +321,9 @@ fn fence<'t>(t: &Turn<'t>) -> Option<(&'t HostName, Term, &'t [HostName], bool)>
 fn fence_objection(t: &Turn) -> Option<FenceRefusal> {
     let (from, term, stopped, bootstrap) = fence(t)?;
     let durable = &t.m.durable;
+    if overlap::has_yielded(t) && !overlap::is_down(t) {
+        return Some(FenceRefusal::StillServing);
+    }
     if let Some(held) = durable.held {
         return Some(FenceRefusal::Holds(held));
     }
@@ -363,6 +374,8 @@ pub(crate) fn promise(t: &mut Turn) {
         TimerName::Release,
         TimerName::Offer,
         TimerName::Assessment,
+        TimerName::Compilation,
+        TimerName::CompilationResend,
     ]);
     t.m.durable.promised = term;
     t.m.durable.adopted = true;

@@ -123,6 +123,8 @@ pub enum Message {
         new_term: Term,
         /// How long the drain may take, from the message's arrival.
         drain_deadline: Duration,
+        /// The second's server runs already: admission may move first.
+        warm: bool,
     },
     /// The second can't.
     Declined {
@@ -175,7 +177,11 @@ pub enum Message {
         /// What it holds.
         seal: CompilationSeal,
     },
-    /// The token. Resent until it is settled.
+    /// The token, where both servers may run: admit new requests; those under way are completed here. Resent until the
+    /// second's term is seen.
+    AdmissionYielded(Grant),
+    /// The token; or, after admission was yielded, the word that the first's server is stopped. Resent until it is
+    /// settled.
     Released(Grant),
     /// This grant can't be used; final for its term.
     Refused {
@@ -259,6 +265,7 @@ impl Message {
             Message::ExtensionAnswered { .. } => "ExtensionAnswered",
             Message::Compilation { .. } => "Compilation",
             Message::CompilationStored { .. } => "CompilationStored",
+            Message::AdmissionYielded(_) => "AdmissionYielded",
             Message::Released(_) => "Released",
             Message::Refused { .. } => "Refused",
             Message::TookOver { .. } => "TookOver",

@@ -15,6 +15,8 @@ pub struct Plan {
     pub me: HostName,
     /// All candidates, in order of preference; the first is home.
     pub candidates: Vec<HostName>,
+    /// Whether both servers may run while the service moves.
+    pub mode: Mode,
     /// What to do when a drain's deadline passes, for a fault.
     pub on_deadline_fault: DrainPolicy,
     /// The same for an operator's request and for a giveback.
@@ -49,6 +51,16 @@ impl Plan {
         let place = self.candidates.iter().position(|host| *host == self.me).unwrap_or(0);
         u8::try_from(place).unwrap_or(u8::MAX)
     }
+}
+
+/// Whether both servers may run while the service moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Mode {
+    /// Only one may run: new requests wait until the second's serves.
+    #[default]
+    Exclusive,
+    /// Both may: the second's runs before the first yields admission, and the first completes what it has.
+    Overlap,
 }
 
 /// What happens when a drain's deadline passes.

@@ -45,6 +45,11 @@ pub enum Decline {
         /// What happened.
         error: String,
     },
+    /// Its server can't be run beside the first's.
+    NotWarm {
+        /// What happened.
+        error: String,
+    },
     /// It is ordered to stay down itself.
     StayingDown {
         /// The fault that is not cured yet.
@@ -230,6 +235,8 @@ pub enum FenceRefusal {
     Promised(Term),
     /// It released the service to somebody who is neither stopped nor fenced.
     Granted(Term),
+    /// It yielded admission and still completes requests.
+    StillServing,
     /// It has not heard everybody itself.
     NotSynced,
     /// Its store is empty and this is no bootstrap.
@@ -266,6 +273,10 @@ impl fmt::Display for Decline {
                     "its assessment failed: {error}; would accept after one that does not"
                 )
             }
+            Decline::NotWarm { error } => write!(
+                f,
+                "its server can't be run beside the active one: {error}; would accept once that is mended, or with mode = \"exclusive\""
+            ),
             Decline::StayingDown { fault } => write!(
                 f,
                 "it is ordered to stay down itself ({fault}); would accept once that is cured"
@@ -329,6 +340,9 @@ impl fmt::Display for FenceRefusal {
                 f,
                 "it released the service with term {t} to a host that is neither stopped nor fenced"
             ),
+            FenceRefusal::StillServing => {
+                f.write_str("its server still completes requests and is being stopped; order it again when it is down")
+            }
             FenceRefusal::NotSynced => f.write_str("it has not heard every other candidate itself"),
             FenceRefusal::Fresh => f.write_str("its store is empty"),
         }

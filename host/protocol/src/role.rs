@@ -33,6 +33,8 @@ pub enum RoleName {
     Parked,
     /// The grant is outstanding.
     Released,
+    /// Admission is yielded to another host; the requests under way are completed here.
+    Yielded,
     /// An operator's forced takeover is in progress.
     Forcing,
     /// Somebody holds a higher term: stops its server and drops its address, and tells nobody before that is done.
@@ -41,7 +43,7 @@ pub enum RoleName {
 
 impl RoleName {
     /// Every role.
-    pub const ALL: [RoleName; 13] = [
+    pub const ALL: [RoleName; 14] = [
         RoleName::Fresh,
         RoleName::Unsynced,
         RoleName::Standby,
@@ -53,6 +55,7 @@ impl RoleName {
         RoleName::Stopped,
         RoleName::Parked,
         RoleName::Released,
+        RoleName::Yielded,
         RoleName::Forcing,
         RoleName::StandingDown,
     ];
@@ -71,6 +74,7 @@ impl RoleName {
             RoleName::Stopped => "stopped",
             RoleName::Parked => "parked",
             RoleName::Released => "released",
+            RoleName::Yielded => "yielded",
             RoleName::Forcing => "forcing",
             RoleName::StandingDown => "standing-down",
         }
@@ -97,6 +101,7 @@ pub(crate) enum Role {
     Stopped(Drain),
     Parked(Parked),
     Released { sent: u32 },
+    Yielded(Drain),
     Forcing(Force),
     StandingDown { stopped: bool },
 }
@@ -121,6 +126,10 @@ pub(crate) enum OfferStep {
     /// Told that something is wrong, not yet what.
     Warned,
     Assessing,
+    /// Overlap: gets the address ready.
+    Arming,
+    /// Overlap: runs its server.
+    WarmingUp,
     Offered,
 }
 
@@ -136,6 +145,10 @@ pub(crate) struct Activation {
 pub(crate) enum ActivationStep {
     Serve,
     TakeAddress,
+    /// Overlap: takes admission; flows that are the first's go back to it.
+    Appear,
+    /// Undoes what an unfinished drain did to admission.
+    Resume,
 }
 
 /// A round that waits for a candidate's answer.
@@ -165,6 +178,8 @@ pub(crate) struct Drain {
     /// Whether the deadline has passed and requests are cut.
     pub(crate) forced: bool,
     pub(crate) seal: Option<CompilationSeal>,
+    /// What only a yielded round has.
+    pub(crate) yielded: Yielded,
     pub(crate) parked: Option<Parked>,
     pub(crate) remaining: Option<u64>,
     pub(crate) blocker: Option<String>,
@@ -172,8 +187,26 @@ pub(crate) struct Drain {
     pub(crate) extended: Duration,
 }
 
+/// How far a round got whose admission is yielded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Yielded {
+    /// New requests go to the second, and it may be told.
+    pub(crate) redirected: bool,
+    /// The server is not running, so that its requests can only be had from what was listed before.
+    pub(crate) server_gone: bool,
+    /// The server must go down although the second has not stored the compilation.
+    pub(crate) alone: bool,
+    /// The second has stored the compilation.
+    pub(crate) stored: bool,
+    /// The server is stopped and the address dropped.
+    pub(crate) down: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum DrainStep {
+    PrepareYield,
+    Redirect,
+    EndFlows,
     StopAdmitting,
     Settle,
     Seal,
@@ -218,6 +251,7 @@ impl Role {
             Role::Stopped(_) => RoleName::Stopped,
             Role::Parked(_) => RoleName::Parked,
             Role::Released { .. } => RoleName::Released,
+            Role::Yielded(_) => RoleName::Yielded,
             Role::Forcing(_) => RoleName::Forcing,
             Role::StandingDown { .. } => RoleName::StandingDown,
         }
@@ -228,7 +262,7 @@ impl Role {
         match self {
             Role::Preparing(offer) => Some(offer.round),
             Role::Asking(ask) => Some(ask.round),
-            Role::Draining(drain) | Role::Stopped(drain) => Some(drain.round),
+            Role::Draining(drain) | Role::Stopped(drain) | Role::Yielded(drain) => Some(drain.round),
             Role::Fresh
             | Role::Unsynced
             | Role::Standby
@@ -245,6 +279,9 @@ impl Role {
 impl DrainStep {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            DrainStep::PrepareYield => "prepare-yield",
+            DrainStep::Redirect => "redirect",
+            DrainStep::EndFlows => "end-flows",
             DrainStep::StopAdmitting => "stop-admitting",
             DrainStep::Settle => "settle",
             DrainStep::Seal => "seal-compilation",

@@ -6,8 +6,8 @@
 use crate::role::Role;
 use crate::turn::Turn;
 use crate::{
-    Alert, Cause, DownPhase, Finish, HostName, Message, Order, Refusal, ServerState, StopPurpose, TimerName, Verdict,
-    Work, sync,
+    Alert, Cause, DownPhase, Finish, HostName, Message, Order, Refusal, ServerState, Step, StopPurpose, TimerName,
+    Verdict, Work, sync, undo,
 };
 
 /// Becomes a standby and begins whatever is left to do on the way back.
@@ -15,7 +15,9 @@ pub(crate) fn enter(t: &mut Turn) {
     t.become_role(Role::Standby);
     t.m.ready = false;
     sync::watch_server(t);
+    t.clear(&["redirect-fails", "compilation-unconfirmed", "overlap-lasts"]);
     watch_holder(t);
+    undo::begin(t);
     match t.m.durable.stay_down.as_ref().map(|order| order.phase) {
         None => come_back(t),
         Some(DownPhase::Faulty) => hold_if_healthy(t),
@@ -26,6 +28,12 @@ pub(crate) fn enter(t: &mut Turn) {
             come_back(t);
         }
     }
+}
+
+/// A standby again after an offer came to nothing: what was done for it is undone.
+pub(crate) fn leave_offer(t: &mut Turn) {
+    t.become_role(Role::Standby);
+    undo::begin(t);
 }
 
 fn holder(t: &Turn) -> Option<HostName> {
@@ -39,7 +47,20 @@ fn watch_holder(t: &mut Turn) {
     t.start_timer(TimerName::Silence, bound);
 }
 
+pub(crate) fn come_back_if_free(t: &mut Turn) {
+    if free_to_stand_by(t) && matches!(t.m.role, Role::Standby) {
+        t.m.ready = false;
+        come_back(t);
+        let after = t.m.plan.timing.retry;
+        t.start_timer(TimerName::Retry, after);
+    }
+}
+
+/// What is left of a round is undone first.
 fn come_back(t: &mut Turn) {
+    if undo::of_second(t).is_some() {
+        return;
+    }
     if let Some(active) = holder(t) {
         t.note(format_args!("standing by for {active}"));
         t.work(Work::StandBy { active });
@@ -86,6 +107,7 @@ pub(crate) fn holder_silent(t: &mut Turn) {
 }
 
 pub(crate) fn look(t: &mut Turn) {
+    undo::begin_if_idle(t);
     t.work(Work::Observe);
     sync::watch_server(t);
 }
@@ -107,6 +129,10 @@ fn rebooting(t: &Turn) -> bool {
 /// Whether the server runs although it must not: at all under a stay-down order or an open grant, as a serving one
 /// otherwise.
 pub(crate) fn runs_unordered(t: &Turn) -> bool {
+    // A server that was run for an offer is used by it, or being stopped.
+    if undo::of_second(t) == Some(Step::WarmUp) {
+        return false;
+    }
     let strict = t.m.durable.stay_down.is_some() || t.m.durable.grant.is_some();
     match observed(t) {
         Some(ServerState::Serving) => !rebooting(t),

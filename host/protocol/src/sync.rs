@@ -28,7 +28,7 @@ pub(crate) fn is_fresh(t: &Turn) -> bool {
 }
 
 /// Says hello to everybody, and keeps looking after the server in the meantime.
-fn introduce(t: &mut Turn) {
+pub(crate) fn introduce(t: &mut Turn) {
     let hello = Message::Hello(t.m.standing());
     t.send_all(&hello);
     let every = t.m.plan.timing.hello;
@@ -142,6 +142,14 @@ pub(crate) fn learn_term(t: &mut Turn) {
     }
 }
 
+/// Notes as well what the sender knows of others.
+pub(crate) fn learn_known(t: &mut Turn) {
+    learn_term(t);
+    if let Event::Received(envelope) = t.event {
+        t.m.durable.known = t.m.durable.known.max(envelope.known);
+    }
+}
+
 /// A fresh host belongs to the service from now on; it becomes a standby once it has heard everybody.
 pub(crate) fn adopt(t: &mut Turn) {
     reply(t);
@@ -194,6 +202,7 @@ pub(crate) fn begin_serving(t: &mut Turn) {
         TimerName::Hold,
         TimerName::Offer,
         TimerName::Retry,
+        TimerName::Undo,
     ]);
     t.m.durable.stay_down = None;
     t.m.ready = false;
@@ -230,5 +239,6 @@ pub(crate) fn stop_holder_timers(t: &mut Turn) {
         TimerName::Serve,
         TimerName::StayDown,
         TimerName::Giveback,
+        TimerName::Overlap,
     ]);
 }

@@ -75,11 +75,15 @@ pub enum TimerName {
     Pause,
     /// When to give up waiting for the second's word on a longer drain.
     Extension,
+    /// When to try again to undo what was done for a round that came to nothing.
+    Undo,
+    /// When the first should have come to its end after it yielded admission.
+    Overlap,
 }
 
 impl TimerName {
     /// Every timer.
-    pub const ALL: [TimerName; 22] = [
+    pub const ALL: [TimerName; 24] = [
         TimerName::Hello,
         TimerName::Diagnosis,
         TimerName::Answer,
@@ -102,6 +106,8 @@ impl TimerName {
         TimerName::Reboot,
         TimerName::Pause,
         TimerName::Extension,
+        TimerName::Undo,
+        TimerName::Overlap,
     ];
 
     /// The name of the event that its end is, in the table.
@@ -129,6 +135,8 @@ impl TimerName {
             TimerName::Reboot => "timer reboot",
             TimerName::Pause => "timer pause",
             TimerName::Extension => "timer extension",
+            TimerName::Undo => "timer undo",
+            TimerName::Overlap => "timer overlap",
         }
     }
 
@@ -157,6 +165,8 @@ impl TimerName {
             TimerName::Reboot => "reboot",
             TimerName::Pause => "pause",
             TimerName::Extension => "extension",
+            TimerName::Undo => "undo",
+            TimerName::Overlap => "overlap",
         }
     }
 }
@@ -172,6 +182,10 @@ impl Timers {
 
     pub(crate) fn stop(&mut self, timer: TimerName) {
         self.0.remove(&timer);
+    }
+
+    pub(crate) fn at(&self, timer: TimerName) -> Option<Time> {
+        self.0.get(&timer).copied()
     }
 
     pub(crate) fn runs(&self, timer: TimerName) -> bool {

@@ -101,7 +101,7 @@ impl<'a> Turn<'a> {
                 standing.known = standing.known.max(*held);
                 standing.grant = None;
             }
-            Message::Released(grant) => {
+            Message::Released(grant) | Message::AdmissionYielded(grant) => {
                 if let Some(standing) = &mut peer.standing {
                     standing.held = None;
                     standing.grant = Some(grant.clone());

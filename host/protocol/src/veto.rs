@@ -18,6 +18,7 @@ impl Decline {
             | Decline::StoreFailing
             | Decline::AssessmentFailed { .. }
             | Decline::AssessmentTimedOut { .. }
+            | Decline::NotWarm { .. }
             | Decline::Unfamiliar => true,
             Decline::ServerFailing { .. }
             | Decline::ServerUnknown
@@ -35,6 +36,7 @@ impl Decline {
             Decline::Plugin(_) => "plugin",
             Decline::Paused { .. } => "operator",
             Decline::AssessmentTimedOut { .. }
+            | Decline::NotWarm { .. }
             | Decline::AssessmentFailed { .. }
             | Decline::StayingDown { .. }
             | Decline::NotSynced { .. }

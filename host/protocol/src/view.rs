@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::role::{ActivationStep, DrainStep, OfferStep, Role};
 use crate::{
     Cause, Decline, DownPhase, Fault, HostName, Machine, Pause, PauseScope, RoleName, RoundId, ServiceName, StayDown,
-    Term, Time, TimerName, Verdict,
+    Step, Term, Time, TimerName, Verdict,
 };
 
 /// One service as this host sees it.
@@ -39,6 +39,8 @@ pub struct ServiceView {
     pub stay_down: Option<StayDown>,
     /// Whether the local server is ready to take over.
     pub ready: bool,
+    /// What must be undone should the open round come to nothing.
+    pub begun: Option<Step>,
     /// Who or what is waited for, one line; none when nothing is.
     pub waiting_for: Option<String>,
     /// The timers that run, with the time left.
@@ -128,6 +130,7 @@ impl Machine {
             takeover: self.takeover_view(),
             stay_down: self.durable.stay_down.clone(),
             ready: self.ready,
+            begun: self.durable.begun.map(|begun| begun.step),
             waiting_for: self.waiting_for(),
             timers: self.timers.iter().map(|(name, at)| (name, now.until(at))).collect(),
             peers: self.peer_views(),
@@ -193,7 +196,7 @@ impl Machine {
                 cause: Some(ask.cause.clone()),
                 ..plain(if ask.reported { "await-answer" } else { "diagnose" })
             },
-            Role::Draining(drain) | Role::Stopped(drain) => TakeoverView {
+            Role::Draining(drain) | Role::Stopped(drain) | Role::Yielded(drain) => TakeoverView {
                 first: me,
                 second: drain.to.as_ref().map(|(host, _)| host.clone()),
                 cause: Some(drain.cause.clone()),
@@ -210,6 +213,8 @@ impl Machine {
                 ..plain(match offer.step {
                     OfferStep::Warned => "warned",
                     OfferStep::Assessing => "assess",
+                    OfferStep::Arming => "arm",
+                    OfferStep::WarmingUp => "warm-up",
                     OfferStep::Offered => "await-release",
                 })
             },
@@ -231,6 +236,8 @@ impl Machine {
                     ..plain(match activation.step {
                         ActivationStep::Serve => "serve",
                         ActivationStep::TakeAddress => "take-address",
+                        ActivationStep::Appear => "appear",
+                        ActivationStep::Resume => "resume",
                     })
                 }
             }
@@ -246,7 +253,11 @@ impl Machine {
                     round: tenure.and_then(|tenure| tenure.round),
                     first: tenure.and_then(|tenure| tenure.from.clone()),
                     second: me,
-                    ..plain("resolve-requests")
+                    ..plain(if tenure.is_some_and(|tenure| tenure.overlaps) {
+                        "await-first"
+                    } else {
+                        "resolve-requests"
+                    })
                 }
             }
             Role::Fresh
@@ -268,14 +279,18 @@ impl Machine {
             Role::Fresh => "a holder's word, or `understudy bootstrap` on the host with the data".to_owned(),
             Role::Unsynced => format!("a hello from {}", names(self.unheard())),
             Role::Asking(ask) => format!("{}'s answer", ask.to),
-            Role::Draining(drain) | Role::Stopped(drain) => match (drain.step, &drain.to, &drain.blocker) {
-                (DrainStep::AwaitStored, Some((to, _)), _) => format!("{to} to store the compilation"),
-                (_, _, Some(blocker)) => blocker.clone(),
-                (step, _, None) => format!("the local step {}", step.as_str()),
-            },
+            Role::Draining(drain) | Role::Stopped(drain) | Role::Yielded(drain) => {
+                match (drain.step, &drain.to, &drain.blocker) {
+                    (DrainStep::AwaitStored, Some((to, _)), _) => format!("{to} to store the compilation"),
+                    (_, _, Some(blocker)) => blocker.clone(),
+                    (step, _, None) => format!("the local step {}", step.as_str()),
+                }
+            }
             Role::Preparing(offer) => match offer.step {
                 OfferStep::Warned => format!("{}'s report", offer.first),
                 OfferStep::Assessing => "the assessment of the local server".to_owned(),
+                OfferStep::Arming => "the address to be ready here".to_owned(),
+                OfferStep::WarmingUp => "the local server to run beside the active one".to_owned(),
                 OfferStep::Offered => format!("{}'s release", offer.first),
             },
             Role::Activating(_) => "the local server to serve".to_owned(),
@@ -294,10 +309,14 @@ impl Machine {
                 Some(DownPhase::Faulty) => "the cure of the fault (healthy probes, or `understudy cure`)".to_owned(),
                 Some(DownPhase::Cured) => "the active host's permission to come back".to_owned(),
                 Some(DownPhase::Rebooting) => "the reboot".to_owned(),
+                None if self.durable.begun.is_some() => "what was done for an offer to be undone".to_owned(),
                 None if !self.ready => "the local server to be ready as a standby".to_owned(),
                 None => return None,
             },
-            Role::Active => return None,
+            Role::Active => {
+                let tenure = self.durable.tenure.as_ref().filter(|tenure| tenure.overlaps)?;
+                format!("{} to complete its requests", tenure.from.as_ref()?)
+            }
         })
     }
 }

@@ -73,7 +73,9 @@ impl Store {
             r#"SELECT adopted AS "adopted: bool", known_term, promised_term, held_term, tenure_from, tenure_round,
                       tenure_served AS "tenure_served: bool", tenure_resolved AS "tenure_resolved: bool",
                       grant_term, grant_to, grant_round, grant_requests, grant_digest, round_counter,
-                      stay_down_released_term, stay_down_fault, stay_down_phase, givebacks
+                      stay_down_released_term, stay_down_fault, stay_down_phase, givebacks,
+                      grant_yielded AS "grant_yielded: bool", tenure_overlaps AS "tenure_overlaps: bool",
+                      begun_round, begun_step
                FROM service_state WHERE service = ?1"#,
             name
         )
@@ -186,8 +188,10 @@ impl Store {
             "INSERT INTO service_state (service, adopted, known_term, promised_term, held_term, tenure_from,
                  tenure_round, tenure_served, tenure_resolved, grant_term, grant_to, grant_round, grant_requests,
                  grant_digest, round_counter, stay_down_released_term, stay_down_fault, stay_down_phase,
-                 stay_down_since_ms, givebacks, updated_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+                 stay_down_since_ms, givebacks, grant_yielded, tenure_overlaps, begun_round, begun_step,
+                 updated_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                 ?22, ?23, ?24, ?25)
              ON CONFLICT (service) DO UPDATE SET
                  adopted = excluded.adopted, known_term = excluded.known_term,
                  promised_term = excluded.promised_term, held_term = excluded.held_term,
@@ -201,7 +205,9 @@ impl Store {
                      ELSE excluded.stay_down_since_ms END,
                  stay_down_released_term = excluded.stay_down_released_term,
                  stay_down_fault = excluded.stay_down_fault, stay_down_phase = excluded.stay_down_phase,
-                 givebacks = excluded.givebacks, updated_at_ms = excluded.updated_at_ms",
+                 givebacks = excluded.givebacks, grant_yielded = excluded.grant_yielded,
+                 tenure_overlaps = excluded.tenure_overlaps, begun_round = excluded.begun_round,
+                 begun_step = excluded.begun_step, updated_at_ms = excluded.updated_at_ms",
             service,
             row.adopted,
             row.known_term,
@@ -222,6 +228,10 @@ impl Store {
             row.stay_down_phase,
             since_ms,
             row.givebacks,
+            row.grant_yielded,
+            row.tenure_overlaps,
+            row.begun_round,
+            row.begun_step,
             at_ms
         )
         .execute(write.on())

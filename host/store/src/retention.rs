@@ -111,15 +111,17 @@ impl Store {
 
     /// The rounds that something still depends on.
     async fn needed_rounds(&self) -> Result<BTreeSet<RoundId>, StoreError> {
-        let states =
-            sqlx::query!("SELECT service, held_term, grant_round, tenure_round, tenure_resolved FROM service_state")
-                .fetch_all(self.readers())
-                .await
-                .map_err(|e| self.broken(e))?;
+        let states = sqlx::query!(
+            "SELECT service, held_term, grant_round, tenure_round, tenure_resolved, begun_round FROM service_state"
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(|e| self.broken(e))?;
         let mut named = Vec::new();
         let mut held = BTreeSet::new();
         for state in states {
             named.extend(state.grant_round);
+            named.extend(state.begun_round);
             named.extend(state.tenure_round.filter(|_| state.tenure_resolved == Some(0)));
             held.extend(state.held_term.map(|_| state.service));
         }

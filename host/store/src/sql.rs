@@ -15,7 +15,7 @@ mod state;
 use serde_json::json;
 use understudy_protocol::{
     CompilationSeal, Digest, DownPhase, FaultKind, HostName, Outcome, PauseScope, RequestState, RoleName, RoundId,
-    ServiceName, Severity, StoreId, Term, Verdict,
+    ServiceName, Severity, Step, StoreId, Term, Verdict,
 };
 
 pub(crate) use fault::{FaultRow, Found};
@@ -61,6 +61,8 @@ words!(DownPhase, down_phase_to_sql, down_phase_from_sql:
     Faulty = "faulty", Cured = "cured", Rebooting = "rebooting");
 words!(PauseScope, pause_scope_to_sql, pause_scope_from_sql:
     Cluster = "cluster", Service = "service", Host = "host", Flapping = "flapping");
+words!(Step, step_to_sql, step_from_sql:
+    Admission = "admission", Server = "server", Address = "address", Arm = "arm", WarmUp = "warm-up");
 words!(Verdict, verdict_to_sql, verdict_from_sql:
     Healthy = "healthy", Impaired = "impaired", Failing = "failing", Unknown = "unknown");
 words!(Severity, severity_to_sql, severity_from_sql:
@@ -71,7 +73,8 @@ words!(FaultKind, fault_kind_to_sql, fault_kind_from_sql:
 words!(RoleName, role_to_sql, role_from_sql:
     Fresh = "fresh", Unsynced = "unsynced", Standby = "standby", Preparing = "preparing",
     Activating = "activating", Active = "active", Asking = "asking", Draining = "draining", Stopped = "stopped",
-    Parked = "parked", Released = "released", Forcing = "forcing",
+    Parked = "parked", Released = "released", Yielded = "yielded",
+    Forcing = "forcing",
     StandingDown = "standing-down");
 
 pub(crate) fn u64_to_sql(value: u64) -> i64 {

@@ -5,8 +5,8 @@ mod support;
 
 use support::{entry, host, open, request, round, service};
 use understudy_protocol::{
-    CompilationSeal, Disposition, DownPhase, Durable, Grant, Outcome, Pause, PauseScope, PauseWord, Pauses,
-    RequestState, StayDown, Tenure, Term, Time,
+    Begun, CompilationSeal, Disposition, DownPhase, Durable, Grant, Outcome, Pause, PauseScope, PauseWord, Pauses,
+    RequestState, StayDown, Step, Tenure, Term, Time,
 };
 use understudy_store::{JournalFilter, Order, OutcomeFilter, RequestFilter, Retention, Store, StoreError, seal_of};
 
@@ -21,12 +21,17 @@ fn full_record() -> Durable {
             round: Some(round(3)),
             served: true,
             resolved: false,
+            overlaps: true,
         }),
         grant: Some(Grant {
             new_term: Term(9),
             to: host("b"),
             round: round(4),
-            seal: seal_of([&request("1")]),
+            seal: Some(seal_of([&request("1")])),
+        }),
+        begun: Some(Begun {
+            round: round(5),
+            step: Step::WarmUp,
         }),
         round_counter: 4,
         stay_down: Some(StayDown {

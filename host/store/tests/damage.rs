@@ -380,7 +380,7 @@ async fn two_tokens_in_one_record_are_refused() {
         new_term: Term(4),
         to: host("b"),
         round: round(1),
-        seal,
+        seal: Some(seal),
     };
     let both = Durable {
         held: Some(Term(3)),

@@ -178,13 +178,14 @@ async fn what_is_needed_stays_however_old() {
         new_term: Term(4),
         to: host("b"),
         round: round(2),
-        seal: seal_of([]),
+        seal: Some(seal_of([])),
     };
     let tenure = |resolved| Tenure {
         from: Some(host("b")),
         round: Some(peer(4)),
         served: true,
         resolved,
+        overlaps: false,
     };
     let durable = |resolved, grant| Durable {
         tenure: Some(tenure(resolved)),

@@ -168,6 +168,8 @@ pub enum Packet {
 
 /// What bytes turned out to be.
 #[derive(Debug, Clone, PartialEq)]
+// Taken apart as soon as it is made; the small variant is the rare one.
+#[expect(clippy::large_enum_variant)]
 pub enum Decoded {
     /// A packet.
     Packet(Packet),

@@ -62,6 +62,9 @@ pub(super) enum Message {
         round: Round,
         new_term: u64,
         drain_deadline_ms: u64,
+        /// A host that does not say so has no running server.
+        #[serde(default)]
+        warm: bool,
     },
     Declined {
         round: Round,
@@ -91,6 +94,9 @@ pub(super) enum Message {
     CompilationStored {
         round: Round,
         seal: Seal,
+    },
+    AdmissionYielded {
+        grant: Grant,
     },
     Released {
         grant: Grant,
@@ -230,10 +236,12 @@ impl From<&protocol::Message> for Message {
                 round,
                 new_term,
                 drain_deadline,
+                warm,
             } => Message::ShutdownCommanded {
                 round: (*round).into(),
                 new_term: new_term.0,
                 drain_deadline_ms: milliseconds(*drain_deadline),
+                warm: *warm,
             },
             From::Declined { round, reason } => Message::Declined {
                 round: (*round).into(),
@@ -268,6 +276,7 @@ impl From<&protocol::Message> for Message {
                 round: (*round).into(),
                 seal: (*seal).into(),
             },
+            From::AdmissionYielded(grant) => Message::AdmissionYielded { grant: grant.into() },
             From::Released(grant) => Message::Released { grant: grant.into() },
             From::Refused { new_term, promised } => Message::Refused {
                 new_term: new_term.0,
@@ -329,10 +338,12 @@ impl TryFrom<Message> for protocol::Message {
                 round,
                 new_term,
                 drain_deadline_ms,
+                warm,
             } => To::ShutdownCommanded {
                 round: round.try_into()?,
                 new_term: Term(new_term),
                 drain_deadline: Duration::from_millis(drain_deadline_ms),
+                warm,
             },
             Message::Declined { round, reason } => To::Declined {
                 round: round.try_into()?,
@@ -367,6 +378,7 @@ impl TryFrom<Message> for protocol::Message {
                 round: round.try_into()?,
                 seal: seal.try_into()?,
             },
+            Message::AdmissionYielded { grant } => To::AdmissionYielded(grant.try_into()?),
             Message::Released { grant } => To::Released(grant.try_into()?),
             Message::Refused { new_term, promised } => To::Refused {
                 new_term: Term(new_term),

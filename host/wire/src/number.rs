@@ -66,7 +66,7 @@ pub(super) struct Grant {
     new_term: u64,
     to: String,
     round: Round,
-    seal: Seal,
+    seal: Option<Seal>,
 }
 
 impl From<&protocol::Grant> for Grant {
@@ -81,7 +81,7 @@ impl From<&protocol::Grant> for Grant {
             new_term: new_term.0,
             to: to.to_string(),
             round: (*round).into(),
-            seal: (*seal).into(),
+            seal: seal.map(Seal::from),
         }
     }
 }
@@ -93,7 +93,7 @@ impl TryFrom<Grant> for protocol::Grant {
             new_term: protocol::Term(grant.new_term),
             to: host(&grant.to)?,
             round: grant.round.try_into()?,
-            seal: grant.seal.try_into()?,
+            seal: grant.seal.map(TryInto::try_into).transpose()?,
         })
     }
 }

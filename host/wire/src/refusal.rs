@@ -32,6 +32,9 @@ pub(super) enum Decline {
     AssessmentFailed {
         error: String,
     },
+    NotWarm {
+        error: String,
+    },
     StayingDown {
         fault: String,
     },
@@ -78,6 +81,7 @@ impl From<&protocol::Decline> for Decline {
                 after_ms: milliseconds(after),
             },
             From::AssessmentFailed { error } => Decline::AssessmentFailed { error },
+            From::NotWarm { error } => Decline::NotWarm { error },
             From::StayingDown { fault } => Decline::StayingDown { fault },
             From::NotSynced { missing } => Decline::NotSynced {
                 missing: host_texts(&missing),
@@ -121,6 +125,7 @@ impl TryFrom<Decline> for protocol::Decline {
                 after: Duration::from_millis(after_ms),
             },
             Decline::AssessmentFailed { error } => To::AssessmentFailed { error },
+            Decline::NotWarm { error } => To::NotWarm { error },
             Decline::StayingDown { fault } => To::StayingDown { fault },
             Decline::NotSynced { missing } => To::NotSynced {
                 missing: hosts(&missing)?,
@@ -205,6 +210,7 @@ pub(super) enum FenceRefusal {
     Holds { term: u64 },
     Promised { term: u64 },
     Granted { term: u64 },
+    StillServing,
     NotSynced,
     Fresh,
 }
@@ -216,6 +222,7 @@ impl From<protocol::FenceRefusal> for FenceRefusal {
             From::Holds(term) => FenceRefusal::Holds { term: term.0 },
             From::Promised(term) => FenceRefusal::Promised { term: term.0 },
             From::Granted(term) => FenceRefusal::Granted { term: term.0 },
+            From::StillServing => FenceRefusal::StillServing,
             From::NotSynced => FenceRefusal::NotSynced,
             From::Fresh => FenceRefusal::Fresh,
         }
@@ -229,6 +236,7 @@ impl From<FenceRefusal> for protocol::FenceRefusal {
             FenceRefusal::Holds { term } => To::Holds(Term(term)),
             FenceRefusal::Promised { term } => To::Promised(Term(term)),
             FenceRefusal::Granted { term } => To::Granted(Term(term)),
+            FenceRefusal::StillServing => To::StillServing,
             FenceRefusal::NotSynced => To::NotSynced,
             FenceRefusal::Fresh => To::Fresh,
         }

@@ -13,6 +13,7 @@ export type Role =
   | "stopped"
   | "parked"
   | "released"
+  | "yielded"
   | "forcing"
   | "standing-down";
 

@@ -33,6 +33,7 @@ export const ROLES: Record<Role, Saying> = {
   stopped: { word: "Stopped", tone: "busy", icon: "busy", means: "Its server is stopped; the release is not durable yet, so it may still resume." },
   parked: { word: "Parked", tone: "bad", icon: "bad", means: "It holds the service, its server is stopped, and nobody takes over yet." },
   released: { word: "Released", tone: "busy", icon: "link", means: "It handed the service on and waits until the other confirms." },
+  yielded: { word: "Yielded", tone: "busy", icon: "link", means: "Another host admits new requests; those under way are completed here." },
   forcing: { word: "Forcing", tone: "odd", icon: "odd", means: "An operator's forced takeover is in progress." },
   "standing-down": { word: "Standing down", tone: "odd", icon: "odd", means: "Another host holds a higher term: the server is stopped before anybody is answered." },
 };
@@ -108,6 +109,8 @@ export const TIMERS: Record<string, string> = {
   reboot: "it gives up waiting for the reboot command",
   pause: "the pause ends by itself",
   extension: "it gives up waiting for the second's word on a longer drain",
+  undo: "it tries again to undo what was done for an offer",
+  overlap: "it tells the operator that the first still has requests",
 };
 
 /** Timers of everyday life; they tick all the time and say nothing about trouble. */

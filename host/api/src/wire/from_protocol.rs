@@ -54,6 +54,7 @@ impl From<protocol::RoleName> for Role {
             R::Stopped => Role::Stopped,
             R::Parked => Role::Parked,
             R::Released => Role::Released,
+            R::Yielded => Role::Yielded,
             R::Forcing => Role::Forcing,
             R::StandingDown => Role::StandingDown,
         }

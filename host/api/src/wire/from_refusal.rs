@@ -125,6 +125,10 @@ impl From<&protocol::Decline> for Refusal {
                 Some("an assessment that ends in time".to_owned()),
             ),
             D::AssessmentFailed { .. } => ("assessment-failed", Some("an assessment that works".to_owned())),
+            D::NotWarm { .. } => (
+                "not-warm",
+                Some("a server of its own that runs beside the active one".to_owned()),
+            ),
             D::StayingDown { fault } => ("staying-down", Some(format!("the fault {fault} cured"))),
             D::NotSynced { missing } => ("not-synced", Some(format!("a word from {}", texts(missing).join(", ")))),
             D::Fresh => ("fresh", Some("a word from the host that holds the service".to_owned())),
@@ -184,6 +188,7 @@ impl From<&protocol::FenceRefusal> for Refusal {
             F::Holds(_) => ("holds", Some("an ordinary takeover from it")),
             F::Promised(_) => ("promised", Some("another attempt, which takes a higher term")),
             F::Granted(_) => ("granted", Some("the end of the takeover it released the service for")),
+            F::StillServing => ("still-serving", Some("its server stopped, which is under way")),
             F::NotSynced => ("not-synced", Some("a word from every other candidate to it")),
             F::Fresh => ("fresh", Some("a word from the host that holds the service to it")),
         };

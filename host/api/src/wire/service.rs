@@ -31,6 +31,8 @@ pub enum Role {
     Parked,
     /// The service is handed to another host, which has not confirmed it yet.
     Released,
+    /// Admission is yielded to another host; the requests under way are completed here.
+    Yielded,
     /// An operator's forced takeover is in progress.
     Forcing,
     /// Somebody holds a higher term: it stops its server before it answers anybody.

@@ -54,6 +54,7 @@ pub(crate) fn service_view(me: &str) -> ServiceView {
         takeover: None,
         stay_down: None,
         ready: !active,
+        begun: None,
         waiting_for: None,
         timers: vec![(protocol::TimerName::StayDown, Duration::from_millis(1500))],
         peers: Vec::new(),

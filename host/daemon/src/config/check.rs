@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use understudy_address::AddressConfig;
-use understudy_protocol::{HostName, Term};
+use understudy_protocol::{HostName, Mode, Term};
 
 use super::error::Problem;
 use super::load::Parts;
@@ -21,6 +21,7 @@ pub(super) fn check(parts: &Parts, notes: &Notes) {
     for (number, service) in numbered(parts) {
         let at = format!("service[{number}]");
         candidates(parts, service, &at, notes);
+        overlap(service, &at, notes);
         probe(service, &at, notes);
         timing(service, &at, notes);
         components(service, &at, notes);
@@ -148,6 +149,34 @@ fn virtual_addresses(parts: &Parts, notes: &Notes) {
             let problem = Problem::new(notes.place(&format!("service[{number}].address")), message);
             notes.problem(problem.mend("add ports = [6379] to [[service]]: the service's own ports"));
         }
+    }
+}
+
+/// Both servers may run only where the address can send flows from one host to the other.
+fn overlap(service: &Service, at: &str, notes: &Notes) {
+    if service.plan.mode != Mode::Overlap {
+        return;
+    }
+    let place = notes.place(&format!("{at}.mode"));
+    let AddressConfig::Vip(vip) = &service.address else {
+        let problem = Problem::new(
+            place,
+            "mode = \"overlap\" needs an address that moves between the hosts".to_owned(),
+        );
+        let mend = "set mode = \"vip\" in [service.address], or mode = \"exclusive\" here";
+        return notes.problem(problem.mend(mend));
+    };
+    let missing: Vec<&str> = (service.plan.candidates.iter())
+        .filter(|host| vip.hosts.get(host).is_none_or(Vec::is_empty))
+        .map(HostName::as_str)
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "mode = \"overlap\" needs to know the own addresses of {}",
+            missing.join(", ")
+        );
+        let mend = "add hosts = { alpha = [\"192.0.2.2\"], … } to [service.address], each candidate's own addresses on that link";
+        notes.problem(Problem::new(place, message).mend(mend));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use understudy_address::AddressConfig;
-use understudy_protocol::{DrainPolicy, FlapGuard, Giveback, HostName, OnUnknown, Plan, ServiceName, Timing};
+use understudy_protocol::{DrainPolicy, FlapGuard, Giveback, HostName, Mode, OnUnknown, Plan, ServiceName, Timing};
 
 use super::plugin::{self, Plugin};
 use super::reader::Table;
@@ -66,6 +66,8 @@ pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Servic
         "add candidates = [\"alpha\", \"beta\"]: the hosts that can serve it, home first",
     );
     let candidates = table.list("candidates", value::host);
+    let modes = [("exclusive", Mode::Exclusive), ("overlap", Mode::Overlap)];
+    let mode = table.optional("mode", value::word(&modes)).unwrap_or_default();
     let ports = table.list("ports", value::port);
     table.require(
         "address",
@@ -88,6 +90,7 @@ pub(super) fn service(table: &Table<'_>, me: Option<&HostName>) -> Option<Servic
         service: name.clone(),
         me: me?.clone(),
         candidates,
+        mode,
         on_deadline_fault: drain.on_fault,
         on_deadline_request: drain.on_request,
         giveback,

@@ -69,7 +69,7 @@ fn takeover_of(service: &ServiceName, message: &Message, entry: Option<&Entry>) 
         | Message::ExtensionAnswered { round, .. }
         | Message::Compilation { round, .. }
         | Message::CompilationStored { round, .. } => Some(RoundId::to_string(round)),
-        Message::Released(grant) => Some(grant.round.to_string()),
+        Message::AdmissionYielded(grant) | Message::Released(grant) => Some(grant.round.to_string()),
         Message::TookOver { held } => of_entry().or_else(|| forced(*held)),
         Message::Refused { .. } | Message::TakeoverAsked { .. } | Message::AskRefused { .. } => of_entry(),
         Message::Fence { term, .. } | Message::FenceAck { term } | Message::FenceRefused { term, .. } => forced(*term),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use understudy_address::{Address, AddressError, Flow, Holding, Quiet};
+use understudy_address::{Address, AddressError, Flow, Holding, Quiet, Remaining};
+use understudy_protocol::HostName;
 
 /// Lets clients in, or not. Every call means what the method of [`Address`] with its name means.
 #[async_trait]
@@ -12,6 +13,13 @@ pub(crate) trait Door: Send + Sync {
     async fn hold(&self) -> Result<(), AddressError>;
     async fn quiesce(&self, within: Duration) -> Quiet;
     async fn drop_address(&self) -> Result<(), AddressError>;
+    async fn can_overlap(&self, with: &HostName) -> Result<(), AddressError>;
+    async fn arm(&self, first: &HostName) -> Result<(), AddressError>;
+    async fn disarm(&self) -> Result<(), AddressError>;
+    async fn yield_to(&self, second: &HostName) -> Result<(), AddressError>;
+    async fn appear(&self) -> Result<(), AddressError>;
+    async fn settled(&self, within: Duration) -> Result<Vec<Remaining>, AddressError>;
+    async fn drained(&self, within: Duration) -> Result<Vec<Remaining>, AddressError>;
     fn holding(&self) -> Holding;
     fn flows(&self) -> Vec<Flow>;
 }
@@ -32,6 +40,34 @@ impl Door for Address {
 
     async fn drop_address(&self) -> Result<(), AddressError> {
         Address::drop_address(self).await
+    }
+
+    async fn can_overlap(&self, with: &HostName) -> Result<(), AddressError> {
+        Address::can_overlap(self, with).await
+    }
+
+    async fn arm(&self, first: &HostName) -> Result<(), AddressError> {
+        Address::arm(self, first).await
+    }
+
+    async fn disarm(&self) -> Result<(), AddressError> {
+        Address::disarm(self).await
+    }
+
+    async fn yield_to(&self, second: &HostName) -> Result<(), AddressError> {
+        Address::yield_to(self, second).await
+    }
+
+    async fn appear(&self) -> Result<(), AddressError> {
+        Address::appear(self).await
+    }
+
+    async fn settled(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        Address::settled(self, within).await
+    }
+
+    async fn drained(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        Address::drained(self, within).await
     }
 
     fn holding(&self) -> Holding {

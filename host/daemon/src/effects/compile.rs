@@ -101,6 +101,22 @@ impl Context {
             .map_err(text)
     }
 
+    /// The server is gone, and what was listed of this round before is all there is.
+    pub(super) async fn seal_as_listed(
+        &self,
+        round: RoundId,
+        to: Option<&HostName>,
+    ) -> Result<CompilationSeal, String> {
+        if let Some(to) = to {
+            self.resend(round, to).await?;
+        }
+        self.parts
+            .store
+            .seal_compilation(round, self.parts.clock.wall_ms())
+            .await
+            .map_err(|error| error.to_string())
+    }
+
     pub(super) async fn resend(&self, round: RoundId, to: &HostName) -> Result<(), String> {
         let text = |error: understudy_store::StoreError| error.to_string();
         let mut pages = self.parts.store.all_requests(round).await.map_err(text)?;

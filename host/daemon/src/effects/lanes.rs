@@ -68,7 +68,14 @@ pub(super) async fn run(context: Arc<Context>, mut commands: mpsc::UnboundedRece
 /// Whether the work changes the server or the address.
 fn changes_server(work: &Work) -> bool {
     match work {
-        Work::StopAdmitting { .. }
+        Work::PrepareYield { .. }
+        | Work::Redirect { .. }
+        | Work::EndFlows { .. }
+        | Work::Arm { .. }
+        | Work::WarmUp { .. }
+        | Work::Disarm { .. }
+        | Work::Appear { .. }
+        | Work::StopAdmitting { .. }
         | Work::Settle { .. }
         | Work::SealCompilation { .. }
         | Work::StopServer { .. }

@@ -17,6 +17,7 @@ mod context;
 mod lanes;
 mod ledger;
 mod mark;
+mod overlap;
 mod perform;
 mod reboot;
 mod steps;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
-use understudy_protocol::{CompilationSeal, HostName, RequestStatus, RoleName, RoundId, ServiceView, Term, Work};
+use understudy_protocol::{CompilationSeal, HostName, RequestStatus, RoleName, RoundId, ServiceView, Step, Term, Work};
 use understudy_runtime::Expectation;
 
 use context::saved_state;
@@ -141,6 +142,9 @@ impl Effector {
 
 /// What a role expects of its server.
 fn expectation(view: &ServiceView) -> Option<Expectation> {
+    if matches!(view.begun, Some(Step::Arm | Step::WarmUp)) {
+        return None;
+    }
     match view.role {
         RoleName::Active | RoleName::Asking => Some(Expectation::Serving),
         RoleName::Standby | RoleName::Preparing if view.stay_down.is_some() => Some(Expectation::Down),
@@ -151,6 +155,7 @@ fn expectation(view: &ServiceView) -> Option<Expectation> {
         | RoleName::Activating
         | RoleName::Draining
         | RoleName::Stopped
+        | RoleName::Yielded
         | RoleName::StandingDown
         | RoleName::Forcing => None,
     }

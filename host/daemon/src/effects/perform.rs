@@ -8,8 +8,8 @@ use understudy_protocol::{
 };
 use understudy_runtime::{Assessment, Manner, RequestPages, Status, Step};
 
-use super::Context;
 use super::steps::{CALL, StepName, may_pass, pause};
+use super::{Context, overlap};
 
 /// How often the compilation is brought up to date while the server settles.
 const LIST_EVERY: Duration = Duration::from_millis(250);
@@ -20,16 +20,29 @@ const PAGES: usize = 2;
 
 /// Does the work. Must be safe to drop at any await.
 pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
-    context.must_end(if let Work::Settle { deadline, .. } = work {
-        Some(*deadline)
-    } else {
-        None
-    });
+    context.must_end(
+        if let Work::Settle { deadline, .. } | Work::EndFlows { deadline, .. } = work {
+            Some(*deadline)
+        } else {
+            None
+        },
+    );
     let done = match work {
         Work::Diagnose { fault, .. } => return Finish::Diagnosed(crate::probes::diagnose(context, fault).await),
         Work::Assess { cause, .. } => return assess(context, cause).await,
         Work::Observe => return observe(context).await,
         Work::SealCompilation { round, to, kept } => return seal(context, *round, to.as_ref(), *kept).await,
+        Work::PrepareYield { round, to } => overlap::prepare_yield(context, *round, to).await,
+        Work::Redirect { to, .. } => overlap::redirect(context, to).await,
+        Work::EndFlows { round, .. } => overlap::end_flows(context, work, *round).await,
+        Work::Arm { from, .. } => overlap::arm(context, from).await,
+        Work::WarmUp { .. } => {
+            context
+                .until_done(work, StepName::TakeOver, context.fencing_term())
+                .await
+        }
+        Work::Disarm { .. } => text(context.parts.address.disarm().await),
+        Work::Appear { from, .. } => overlap::appear(context, from).await,
         Work::StopAdmitting { round, to } => stop_admitting(context, work, *round, to.as_ref()).await,
         Work::Settle { round, .. } => settle(context, work, *round).await,
         Work::ResendCompilation { round, to } => context.resend(*round, to).await,
@@ -39,9 +52,13 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
                 context.parts.address.quiesce(QUIESCE).await;
             }
             let manner = if *forced { Manner::Forced } else { Manner::Graceful };
-            context
+            let stopped = context
                 .until_done(work, StepName::ShutDown(manner), context.fencing_term())
-                .await
+                .await;
+            match stopped {
+                Ok(()) if !*forced => overlap::let_flows_end(context).await,
+                stopped => stopped,
+            }
         }
         Work::DropAddress { .. } => drop_address(context).await,
         Work::Resume { term } => resume(context, work, *term).await,
@@ -66,6 +83,11 @@ pub(super) async fn perform(context: &Context, work: &Work) -> Finish {
         Ok(()) => Finish::Done,
         Err(error) => Finish::Failed { error },
     }
+}
+
+/// What went wrong with the address, in words.
+pub(super) fn text(result: Result<(), understudy_address::AddressError>) -> Result<(), String> {
+    result.map_err(|error| error.to_string())
 }
 
 async fn take_address(context: &Context) -> Result<(), String> {
@@ -118,7 +140,7 @@ fn cause_as_fault(cause: &Cause) -> Fault {
     }
 }
 
-async fn observe(context: &Context) -> Finish {
+pub(super) async fn observe(context: &Context) -> Finish {
     let plugin = &context.parts.drain;
     match plugin.observe(context.call(context.fencing_term(), 1, CALL)).await {
         Ok(state) => Finish::Observed(state),
@@ -140,7 +162,7 @@ async fn stop_admitting(context: &Context, work: &Work, round: RoundId, to: Opti
 }
 
 /// Waits for what must finish, and keeps the compilation up to date meanwhile.
-async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), String> {
+pub(super) async fn settle(context: &Context, work: &Work, round: RoundId) -> Result<(), String> {
     let to = match context.stance_second(round).await {
         Some(to) => to,
         None => return Err("the compilation of this round was not begun".to_owned()),
@@ -194,6 +216,7 @@ impl Context {
 
 async fn seal(context: &Context, round: RoundId, to: Option<&HostName>, kept: Option<RoundId>) -> Finish {
     let sealed = match kept {
+        Some(kept) if kept == round => context.seal_as_listed(round, to).await,
         Some(kept) => context.reseal(round, to, kept).await,
         None => context.seal(round, to).await,
     };

@@ -4,13 +4,14 @@
 //! it before a drain leaves the holder as it was: serving, or parked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::drain::begin_drain;
 use super::{current_fault, go_on, parked_state, watch_shutdown_within};
 
 use crate::role::{Ask, Parked, Role};
 use crate::turn::Turn;
-use crate::{Alert, Cancel, Cause, Finish, HostName, Message, RoundId, TimerName, Work};
+use crate::{Alert, Cancel, Cause, Finish, HostName, Message, Mode, RoundId, TimerName, Work};
 
 pub(crate) fn ask_for_fault(t: &mut Turn) {
     let fault = current_fault(t);
@@ -62,7 +63,7 @@ pub(super) fn open_round(
             true
         }
     };
-    let bound = t.m.plan.timing.answer;
+    let bound = answer_bound(t);
     t.start_timer(TimerName::Answer, bound);
     t.become_role(Role::Asking(Ask {
         round,
@@ -73,6 +74,15 @@ pub(super) fn open_round(
         reported,
         parked,
     }));
+}
+
+/// A candidate that must run its server first needs the time for it.
+fn answer_bound(t: &Turn) -> Duration {
+    let timing = t.m.plan.timing;
+    match t.m.plan.mode {
+        Mode::Exclusive => timing.answer,
+        Mode::Overlap => timing.answer + timing.serve,
+    }
 }
 
 /// Candidates that can be reached, those known to be ready first, each group in the configured order.
@@ -157,6 +167,7 @@ pub(crate) fn start_drain(t: &mut Turn) {
         Message::ShutdownCommanded {
             new_term,
             drain_deadline,
+            warm,
             ..
         },
     )) = t.received()
@@ -168,7 +179,7 @@ pub(crate) fn start_drain(t: &mut Turn) {
         "{from} takes over with term {new_term}, drain within {drain_deadline:?}"
     ));
     t.stop_timers(&[TimerName::Answer, TimerName::Diagnosis, TimerName::Retry]);
-    begin_drain(t, ask, Some((from.clone(), *new_term)), *drain_deadline);
+    begin_drain(t, ask, Some((from.clone(), *new_term)), *drain_deadline, *warm);
 }
 
 pub(crate) fn next_after_decline(t: &mut Turn) {
@@ -199,7 +210,7 @@ pub(crate) fn next_after_stale_term(t: &mut Turn) {
 }
 
 pub(crate) fn next_after_silence(t: &mut Turn) {
-    let after = t.m.plan.timing.answer;
+    let after = answer_bound(t);
     cancel_ask(t, Cancel::NoAnswer { after });
     try_next(t);
 }
@@ -278,5 +289,5 @@ pub(crate) fn shut_down_alone(t: &mut Turn) {
         parked: None,
     };
     let deadline = t.m.plan.timing.drain;
-    begin_drain(t, ask, None, deadline);
+    begin_drain(t, ask, None, deadline, false);
 }

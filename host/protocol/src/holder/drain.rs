@@ -5,32 +5,36 @@
 
 use std::time::Duration;
 
-use crate::role::{Activation, ActivationStep, Ask, Drain, DrainStep, Role};
-use crate::sync;
+use crate::role::{Ask, Drain, DrainStep, Role, Yielded};
 use crate::turn::Turn;
-use crate::{Alert, Cancel, Cause, DrainPolicy, Event, Finish, HostName, Message, StopPurpose, TimerName, Work};
+use crate::{
+    Alert, Cancel, Cause, DrainPolicy, Event, Finish, HostName, Message, Mode, Step, StopPurpose, TimerName, Work, undo,
+};
 
-pub(super) fn drain<'t>(t: &'t Turn<'_>) -> Option<&'t Drain> {
+pub(crate) fn drain<'t>(t: &'t Turn<'_>) -> Option<&'t Drain> {
     match &t.m.role {
-        Role::Draining(drain) | Role::Stopped(drain) => Some(drain),
+        Role::Draining(drain) | Role::Stopped(drain) | Role::Yielded(drain) => Some(drain),
         _ => None,
     }
 }
 
-fn drain_mut<'t>(t: &'t mut Turn<'_>) -> Option<&'t mut Drain> {
+pub(crate) fn drain_mut<'t>(t: &'t mut Turn<'_>) -> Option<&'t mut Drain> {
     match &mut t.m.role {
-        Role::Draining(drain) | Role::Stopped(drain) => Some(drain),
+        Role::Draining(drain) | Role::Stopped(drain) | Role::Yielded(drain) => Some(drain),
         _ => None,
     }
 }
 
-pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::Term)>, deadline: Duration) {
+/// `warm`: the second's server runs already, so that admission may move first where this host's plan allows it.
+pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::Term)>, deadline: Duration, warm: bool) {
     let Ask {
         round, cause, parked, ..
     } = ask;
     let stopped = parked.is_some();
     let step = if stopped {
         DrainStep::Seal
+    } else if warm && t.m.plan.mode == Mode::Overlap {
+        DrainStep::PrepareYield
     } else {
         DrainStep::StopAdmitting
     };
@@ -43,6 +47,7 @@ pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::T
         step,
         forced: false,
         seal: None,
+        yielded: Yielded::default(),
         parked,
         remaining,
         blocker,
@@ -51,10 +56,13 @@ pub(super) fn begin_drain(t: &mut Turn, ask: Ask, to: Option<(HostName, crate::T
     t.start_timer(TimerName::Drain, deadline);
     let to = drain.to.as_ref().map(|(host, _)| host.clone());
     t.become_role(Role::Draining(drain));
-    if stopped {
-        seal(t)
-    } else {
-        t.work(Work::StopAdmitting { round, to })
+    match (step, to) {
+        (DrainStep::Seal, _) => seal(t),
+        (DrainStep::PrepareYield, Some(to)) => t.work(Work::PrepareYield { round, to }),
+        (_, to) => {
+            undo::reached(t, Step::Admission);
+            t.work(Work::StopAdmitting { round, to });
+        }
     }
 }
 
@@ -64,6 +72,9 @@ pub(crate) fn work_is_current(t: &Turn) -> bool {
         return false;
     };
     match work {
+        Work::PrepareYield { round, .. } => drain.step == DrainStep::PrepareYield && *round == drain.round,
+        Work::Redirect { round, .. } => drain.step == DrainStep::Redirect && *round == drain.round,
+        Work::EndFlows { round, .. } => drain.step == DrainStep::EndFlows && *round == drain.round,
         Work::StopAdmitting { round, .. } => drain.step == DrainStep::StopAdmitting && *round == drain.round,
         Work::Settle { round, .. } => drain.step == DrainStep::Settle && *round == drain.round,
         Work::SealCompilation { round, .. } => drain.step == DrainStep::Seal && *round == drain.round,
@@ -110,7 +121,8 @@ pub(crate) fn seal(t: &mut Turn) {
     drain.step = DrainStep::Seal;
     drain.blocker = None;
     let (round, to) = (drain.round, drain.to.as_ref().map(|(host, _)| host.clone()));
-    let kept = drain.parked.as_ref().and_then(|parked| parked.kept);
+    let gone = drain.yielded.server_gone.then_some(round);
+    let kept = drain.parked.as_ref().and_then(|parked| parked.kept).or(gone);
     t.stop_timers(&[TimerName::Drain, TimerName::Extension]);
     t.work(Work::SealCompilation { round, to, kept });
     let bound = t.m.plan.timing.compilation;
@@ -174,20 +186,10 @@ fn abort(t: &mut Turn, reason: Cancel) {
         t.become_role(Role::Parked(parked));
         return;
     }
-    let Some(term) = t.m.durable.held else { return };
     if matches!(drain.cause, Cause::Fault(_)) {
         t.start_retry();
     }
-    if matches!(drain.step, DrainStep::StopServer | DrainStep::DropAddress) {
-        t.become_role(Role::Activating(Activation {
-            step: ActivationStep::Serve,
-            failures: 0,
-        }));
-        sync::serve(t, term);
-    } else {
-        t.work(Work::Resume { term });
-        super::serve_on(t);
-    }
+    undo::serve_again(t);
 }
 
 pub(crate) fn abort_at_deadline(t: &mut Turn) {
@@ -262,6 +264,7 @@ pub(crate) fn stop_server(t: &mut Turn) {
     {
         drain.seal = Some(*seal);
     }
+    undo::reached(t, Step::Server);
     let Some(drain) = drain_mut(t) else { return };
     drain.step = DrainStep::StopServer;
     let forced = drain.forced;
@@ -300,12 +303,21 @@ pub(crate) fn stop_by_force(t: &mut Turn) {
 
 pub(crate) fn drop_address(t: &mut Turn) {
     t.clear(&["stop-fails"]);
-    let Some(term) = t.m.durable.held else { return };
-    if let Role::Draining(drain) | Role::Stopped(drain) = t.m.role.clone() {
-        t.become_role(Role::Stopped(Drain {
+    undo::reached(t, Step::Address);
+    let yielded = t.m.durable.grant.as_ref().map(|grant| grant.new_term);
+    let Some(term) = t.m.durable.held.or(yielded) else {
+        return;
+    };
+    match t.m.role.clone() {
+        Role::Draining(drain) | Role::Stopped(drain) => t.become_role(Role::Stopped(Drain {
             step: DrainStep::DropAddress,
             ..drain
-        }));
+        })),
+        Role::Yielded(drain) => t.become_role(Role::Yielded(Drain {
+            step: DrainStep::DropAddress,
+            ..drain
+        })),
+        _ => {}
     }
     t.work(Work::DropAddress { term });
     let bound = t.m.plan.timing.stop;

@@ -53,6 +53,9 @@ fn wanted(t: &Turn) -> Option<(Cause, Option<HostName>)> {
 fn objection(t: &Turn) -> Option<Refusal> {
     let (cause, to) = wanted(t)?;
     let me = &t.m.plan.me;
+    if crate::overlap::overlaps(t) {
+        return Some(Refusal::UnderWay { role: "overlapping" });
+    }
     if matches!(cause, Cause::Giveback { .. }) {
         let home = t.m.plan.home().clone();
         if home == *me {

@@ -4,10 +4,10 @@
 //! term granted to it.
 
 use super::drain::drain;
-use crate::role::Role;
+use crate::role::{Drain, Role};
 use crate::sync;
 use crate::turn::Turn;
-use crate::{Alert, Cause, DownPhase, Grant, Message, StayDown, TimerName};
+use crate::{Alert, Cause, CompilationSeal, DownPhase, Grant, Message, StayDown, TimerName};
 
 /// How often a release is sent before the operator is told that nobody answers.
 const RELEASES_BEFORE_ALERT: u32 = 10;
@@ -15,8 +15,17 @@ const RELEASES_BEFORE_ALERT: u32 = 10;
 /// The point of no return: the grant and the loss of the term are one record.
 pub(crate) fn release(t: &mut Turn) {
     let Some(drain) = drain(t).cloned() else { return };
-    let (Some((to, offered)), Some(seal), Some(held)) = (drain.to, drain.seal, t.m.durable.held) else {
-        return;
+    if let Some(seal) = drain.seal
+        && hand_over(t, &drain, Some(seal))
+    {
+        enter_released(t);
+    }
+}
+
+/// Moves the token: with a seal all of it, without one admission only. False where nobody is there to have it.
+pub(crate) fn hand_over(t: &mut Turn, drain: &Drain, seal: Option<CompilationSeal>) -> bool {
+    let (Some((to, offered)), Some(held)) = (drain.to.clone(), t.m.durable.held) else {
+        return false;
     };
     let floor = t.m.durable.known.max(t.m.durable.promised).next();
     let new_term = offered.max(floor);
@@ -24,6 +33,7 @@ pub(crate) fn release(t: &mut Turn) {
     t.note(format_args!("term {held} given up, term {new_term} granted to {to}"));
     t.m.durable.held = None;
     t.m.durable.tenure = None;
+    t.m.durable.begun = None;
     t.m.durable.grant = Some(Grant {
         new_term,
         to,
@@ -34,8 +44,8 @@ pub(crate) fn release(t: &mut Turn) {
     if drain.cause.is_automatic() {
         crate::guard::count_move(t, drain.round);
     }
-    if let Cause::Fault(fault) = drain.cause {
-        let fault = fault.code;
+    if let Cause::Fault(fault) = &drain.cause {
+        let fault = fault.code.clone();
         t.m.durable.stay_down = Some(StayDown {
             released: held,
             fault,
@@ -49,9 +59,10 @@ pub(crate) fn release(t: &mut Turn) {
         "nobody-takes-over",
         "moves-withheld",
         "stop-fails",
+        "overlap-lasts",
     ]);
     t.actions.push(crate::Action::Fence(new_term));
-    enter_released(t);
+    true
 }
 
 pub(crate) fn enter_released(t: &mut Turn) {
@@ -89,6 +100,12 @@ pub(crate) fn refusal_is_about_grant(t: &Turn) -> bool {
 }
 
 pub(crate) fn reissue(t: &mut Turn) {
+    raise_grant(t);
+    send_release(t);
+}
+
+/// The same host gets a term above what it refused this one for.
+pub(crate) fn raise_grant(t: &mut Turn) {
     let Some((_, Message::Refused { promised, .. })) = t.received() else {
         return;
     };
@@ -99,16 +116,12 @@ pub(crate) fn reissue(t: &mut Turn) {
         let text = format!("term {} to {}", grant.new_term, grant.to);
         t.note(text);
     }
-    send_release(t);
 }
 
 /// The grant reached its host: this host is a standby now, or stays down.
 pub(crate) fn settle_grant(t: &mut Turn) {
     sync::reply(t);
-    sync::learn_term(t);
-    if let crate::Event::Received(envelope) = t.event {
-        t.m.durable.known = t.m.durable.known.max(envelope.known);
-    }
+    sync::learn_known(t);
     t.m.durable.grant = None;
     t.stop_timers(&[TimerName::Release]);
     t.clear(&["release-unanswered"]);

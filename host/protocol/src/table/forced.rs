@@ -4,15 +4,15 @@ use super::{ANY, HOLDERS, RECORDS};
 use crate::row::{Row, row};
 use crate::{RoleName, force, holder};
 
-use RoleName::{Activating, Forcing, Fresh, Preparing, Released, Standby, StandingDown, Unsynced};
+use RoleName::{Activating, Forcing, Fresh, Preparing, Released, Standby, StandingDown, Unsynced, Yielded};
 
 #[rustfmt::skip]
 pub(super) const FORCE: &[Row] = &[
-    row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Released], "order force", Some(("a host is neither heard nor listed", force::objects)), force::refuse_order, &[],
+    row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Released, Yielded], "order force", Some(("a host is neither heard nor listed", force::objects)), force::refuse_order, &[],
         "everybody must be heard, or vouched for as stopped"),
-    row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Released], "order bootstrap", Some(("it was started before, or a host was not heard", force::objects)), force::refuse_order, &[],
+    row("order-refused", &[Fresh, Unsynced, Standby, Preparing, Released, Yielded], "order bootstrap", Some(("it was started before, or a host was not heard", force::objects)), force::refuse_order, &[],
         "the first start is never a guess: empty data could win"),
-    row("force-begun", &[Fresh, Unsynced, Standby, Preparing, Released], "order force", None, force::begin, &[Forcing, Activating],
+    row("force-begun", &[Fresh, Unsynced, Standby, Preparing, Released, Yielded], "order force", None, force::begin, &[Forcing, Activating],
         "an operator vouches for the stopped; everybody else must promise"),
     row("bootstrap-begun", &[Fresh, Unsynced, Standby], "order bootstrap", None, force::begin, &[Forcing, Activating],
         "an operator says where the service starts for the first time"),
@@ -24,7 +24,7 @@ pub(super) const FORCE: &[Row] = &[
         "this host holds the service"),
     row("order-refused", HOLDERS, "order bootstrap", None, holder::refuse_holding, &[],
         "this host holds the service"),
-    row("promised", &[Fresh, Unsynced, Standby, Preparing, Released, Forcing], "Fence", Some(("nothing speaks against it", force::fence_is_acceptable)), force::promise, &[Unsynced, Standby],
+    row("promised", &[Fresh, Unsynced, Standby, Preparing, Released, Yielded, Forcing], "Fence", Some(("nothing speaks against it", force::fence_is_acceptable)), force::promise, &[Unsynced, Standby],
         "this host will not use a lower term"),
     row("fence-refused", ANY, "Fence", None, force::refuse_fence, &[],
         "this host can't promise that term"),

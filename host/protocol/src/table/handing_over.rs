@@ -3,7 +3,14 @@
 use crate::row::{Row, quiet, row};
 use crate::{RoleName, candidate, holder, sync};
 
-use RoleName::{Activating, Active, Draining, Parked, Preparing, Released, Standby, Stopped, Unsynced};
+use RoleName::{
+    Activating, Active, Asking, Draining, Parked, Preparing, Released, Standby, Stopped, Unsynced, Yielded,
+};
+
+/// Who may be sent a compilation: a candidate, and whoever was one when the first yielded admission.
+const RECEIVERS: &[RoleName] = &[
+    Standby, Preparing, Unsynced, Activating, Active, Asking, Draining, Stopped, Parked, Released, Yielded,
+];
 
 #[rustfmt::skip]
 pub(super) const DRAIN: &[Row] = &[
@@ -43,11 +50,11 @@ pub(super) const COMPILE: &[Row] = &[
         "the second has not confirmed the compilation"),
     row("drain-aborted", &[Draining], "timer compilation", None, holder::abort_unstored, &[Active, Activating, Parked],
         "without the second's word that it has the compilation nothing is released"),
-    quiet("compilation-received", &[Standby, Preparing, Unsynced], "Compilation", None, candidate::store_compilation, &[],
+    quiet("compilation-received", RECEIVERS, "Compilation", None, candidate::store_compilation, &[],
         "the compilation must be durable before it is confirmed"),
-    row("compilation-stored", &[Standby, Preparing, Unsynced], "store-compilation done", None, candidate::confirm_compilation, &[],
+    row("compilation-stored", RECEIVERS, "store-compilation done", None, candidate::confirm_compilation, &[],
         "the compilation is durable here: the first may release"),
-    row("compilation-incomplete", &[Standby, Preparing, Unsynced], "store-compilation failed", None, candidate::note_unstored, &[],
+    row("compilation-incomplete", RECEIVERS, "store-compilation failed", None, candidate::note_unstored, &[],
         "the pages do not make the sealed compilation: the first sends them again"),
     row("server-stopping", &[Draining], "CompilationStored", Some(("it matches this round's seal", holder::stored_matches)), holder::stop_server, &[],
         "the second holds the compilation: stop the server"),

@@ -9,6 +9,7 @@ mod handing_over;
 mod hearing;
 mod moving;
 mod offering;
+mod overlapping;
 mod policy;
 mod staying_down;
 mod taking_over;
@@ -17,7 +18,7 @@ use crate::RoleName;
 use crate::row::Row;
 
 use RoleName::{
-    Activating, Active, Asking, Draining, Fresh, Parked, Released, Standby, StandingDown, Stopped, Unsynced,
+    Activating, Active, Asking, Draining, Fresh, Parked, Released, Standby, StandingDown, Stopped, Unsynced, Yielded,
 };
 
 /// All rows, in the order in which they are tried.
@@ -32,10 +33,12 @@ const HOLDERS: &[RoleName] = &[Activating, Active, Asking, Draining, Stopped, Pa
 /// Where a host is after it has heard everybody.
 const SYNCED: &[RoleName] = &[Unsynced, Standby, Activating, StandingDown];
 /// Where an ended force attempt leads.
-const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released, Activating];
+const RECORDS: &[RoleName] = &[Fresh, Unsynced, Standby, Released, Yielded, Activating];
 
 /// The rows by the part of the protocol they belong to.
 pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
+    ("overlap: the first", overlapping::FIRST),
+    ("overlap: the second", overlapping::SECOND),
     ("start", hearing::START),
     ("hearing each other", hearing::HEARING),
     ("automatic moves, held back", policy::WITHHOLD),
@@ -50,6 +53,7 @@ pub(crate) const SECTIONS: &[(&str, &[Row])] = &[
     ("take over", taking_over::TAKE_OVER),
     ("parked", taking_over::PARKED),
     ("stay down", staying_down::STAY_DOWN),
+    ("undo an offer", staying_down::UNDO),
     ("cure and come back", staying_down::CURE),
     ("pauses", policy::PAUSES),
     ("force", forced::FORCE),

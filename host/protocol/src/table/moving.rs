@@ -6,7 +6,7 @@ use crate::{RoleName, force, holder, standby};
 
 use RoleName::{
     Activating, Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, StandingDown, Stopped,
-    Unsynced,
+    Unsynced, Yielded,
 };
 
 #[rustfmt::skip]
@@ -77,15 +77,15 @@ pub(super) const ORDERS: &[Row] = &[
         "this host does not know who is active"),
     row("order-refused", &[Fresh, Unsynced, Forcing], "order giveback", None, standby::refuse_unknown_holder, &[],
         "this host does not know who is active"),
-    row("order-refused", &[Released], "order takeover", None, standby::refuse_released, &[],
+    row("order-refused", &[Released, Yielded], "order takeover", None, standby::refuse_released, &[],
         "the release can't be taken back"),
-    row("order-refused", &[Released], "order giveback", None, standby::refuse_released, &[],
+    row("order-refused", &[Released, Yielded], "order giveback", None, standby::refuse_released, &[],
         "the release can't be taken back"),
     row("ask-ended", &[Asking], "order cancel", None, holder::cancel_asking, &[Active, Parked],
         "an operator ends the round"),
     row("drain-aborted", &[Draining, Stopped], "order cancel", None, holder::abort_by_operator, &[Active, Activating, Parked],
         "until the release an operator may end it: resume serving"),
-    row("order-refused", &[Released], "order cancel", None, standby::refuse_released, &[],
+    row("order-refused", &[Released, Yielded], "order cancel", None, standby::refuse_released, &[],
         "the release can't be taken back"),
     row("force-ended", &[Forcing], "order cancel", None, force::cancel, RECORDS,
         "an operator ends the attempt"),

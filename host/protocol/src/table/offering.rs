@@ -4,7 +4,7 @@ use super::HOLDERS;
 use crate::row::{Row, quiet, row};
 use crate::{RoleName, candidate, holder};
 
-use RoleName::{Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, Unsynced};
+use RoleName::{Active, Asking, Draining, Forcing, Fresh, Parked, Preparing, Released, Standby, Unsynced, Yielded};
 
 #[rustfmt::skip]
 pub(super) const ASSESS: &[Row] = &[
@@ -18,7 +18,7 @@ pub(super) const ASSESS: &[Row] = &[
         "this host can't take over, and says why and what would change it"),
     row("assessing", &[Standby, Preparing], "FaultReported", Some(("the sender knows the present term", candidate::sender_is_current)), candidate::assess, &[Preparing],
         "the second indication: find out whether this host can back the service up"),
-    row("declined", &[Released, Forcing], "FaultReported", None, candidate::decline_busy, &[],
+    row("declined", &[Released, Yielded, Forcing], "FaultReported", None, candidate::decline_busy, &[],
         "this host is busy with the same service"),
     quiet("own-term-told", HOLDERS, "FaultReported", None, holder::answer_with_own_term, &[],
         "somebody acts under an older term"),

@@ -2,9 +2,9 @@
 
 use super::{ANY, HOLDERS};
 use crate::row::{Row, quiet, row};
-use crate::{RoleName, candidate, descent, holder, standby, sync};
+use crate::{RoleName, candidate, descent, holder, standby, sync, undo};
 
-use RoleName::{Preparing, Released, Standby, StandingDown, Unsynced};
+use RoleName::{Preparing, Released, Standby, StandingDown, Unsynced, Yielded};
 
 #[rustfmt::skip]
 pub(super) const STAY_DOWN: &[Row] = &[
@@ -60,7 +60,7 @@ pub(super) const CURE: &[Row] = &[
         "nobody knows whether the fault is gone"),
     row("cured", &[Standby, Released], "timer hold", Some(("the order's fault is not cured", standby::down_and_faulty)), standby::cured, &[],
         "the probes were healthy for the hold time"),
-    row("cured", &[Standby, Released], "order cure", Some(("the order's fault is not cured", candidate::cure_is_wanted)), standby::cured, &[],
+    row("cured", &[Standby, Released, Yielded], "order cure", Some(("the order's fault is not cured", candidate::cure_is_wanted)), standby::cured, &[],
         "an operator says that the fault is cured"),
     row("order-refused", ANY, "order cure", None, standby::refuse_nothing_to_cure, &[],
         "there is no fault to cure"),
@@ -86,4 +86,18 @@ pub(super) const CURE: &[Row] = &[
         "the server is not ready to take over yet"),
     row("stand-by-lost", &[Standby], "verdict failing", Some(("no stay-down order is held", standby::free_to_stand_by)), standby::stand_by_again, &[],
         "the standby's server is not well: make it ready again"),
+];
+
+#[rustfmt::skip]
+pub(super) const UNDO: &[Row] = &[
+    row("undone-warm-up", &[Standby], "stop-server done", Some(("it was run for an offer", undo::is_current)), undo::server_cooled, &[],
+        "the offer came to nothing: the server that was run for it is stopped; next the address"),
+    row("undone-arm", &[Standby], "disarm done", Some(("it was armed for that offer", undo::is_current)), undo::disarmed, &[],
+        "everything that was done for the offer is undone"),
+    row("undo-failed", &[Standby], "stop-server failed", Some(("it was run for an offer", undo::is_current)), undo::failed, &[],
+        "what was done for an offer can't be undone: tell the operator, try again"),
+    row("undo-failed", &[Standby], "disarm failed", Some(("it was armed for that offer", undo::is_current)), undo::failed, &[],
+        "what was done for an offer can't be undone: tell the operator, try again"),
+    row("undo-failed", &[Standby], "timer undo", Some(("something is left to be undone", undo::is_current)), undo::again, &[],
+        "undoing takes too long, or failed: try again"),
 ];

@@ -2,7 +2,7 @@
 
 use super::HOLDERS;
 use crate::row::{Row, quiet, row};
-use crate::{RoleName, candidate, holder, sync};
+use crate::{RoleName, candidate, holder, sync, undo};
 
 use RoleName::{Activating, Active, Asking, Draining, Parked, Preparing, Standby};
 
@@ -20,14 +20,28 @@ pub(super) const TAKE_OVER: &[Row] = &[
         "the server did not start: try again"),
     row("serve-retried", &[Activating], "take-address failed", Some(("attempts are left", candidate::may_try_again)), candidate::serve_again, &[],
         "the address could not be taken: try again"),
+    row("serve-retried", &[Activating], "resume failed", Some(("attempts are left", candidate::may_try_again)), candidate::serve_again, &[],
+        "admission could not be resumed: try again, from the start"),
+    row("serve-retried", &[Activating], "appear failed", Some(("attempts are left", candidate::may_try_again)), candidate::serve_again, &[],
+        "the address could not be announced: try again, from the start"),
     row("serve-retried", &[Activating], "timer serve", Some(("attempts are left", candidate::may_try_again)), candidate::serve_again, &[],
         "the server takes too long: try again"),
     row("parked", &[Activating], "serve failed", Some(("it is this term's", candidate::activation_is_current)), holder::park_unstartable, &[Parked],
         "the server can't be made to serve: hold the term and look for somebody who can"),
     row("parked", &[Activating], "take-address failed", Some(("it is this term's", candidate::activation_is_current)), holder::park_unstartable, &[Parked],
         "the address can't be taken: hold the term and look for somebody who can"),
+    row("parked", &[Activating], "resume failed", Some(("it is this term's", candidate::activation_is_current)), holder::park_unstartable, &[Parked],
+        "admission could not be resumed: hold the term and look for somebody who can serve"),
+    row("parked", &[Activating], "appear failed", Some(("it is this term's", candidate::activation_is_current)), holder::park_unstartable, &[Parked],
+        "the address could not be announced: hold the term and look for somebody who can serve"),
     row("parked", &[Activating], "timer serve", None, holder::park_unstartable, &[Parked],
         "the server can't be made to serve: hold the term and look for somebody who can"),
+    row("resuming", &[Activating], "take-address done", Some(("admission was stopped before", undo::owes_resume)), undo::resume, &[],
+        "the drain came to nothing: what was begun is undone, in reverse order"),
+    row("resumed", &[Activating], "resume done", Some(("it is this term's", candidate::activation_is_current)), candidate::become_active, &[Active],
+        "everything that was begun is undone: clients are admitted again"),
+    row("serving", &[Activating], "appear done", Some(("it is this term's", candidate::activation_is_current)), candidate::become_active, &[Active],
+        "new clients are admitted here; the first completes what it has"),
     row("serving", &[Activating], "take-address done", Some(("it is this term's", candidate::activation_is_current)), candidate::become_active, &[Active],
         "the address is here: clients are admitted"),
     row("took-over", HOLDERS, "resolve-requests done", Some(("it is this term's", candidate::resolved_current)), candidate::resolved, &[],
@@ -36,8 +50,6 @@ pub(super) const TAKE_OVER: &[Row] = &[
         "some requests have no disposition yet: try again"),
     quiet("resolving-again", &[Active, Asking, Draining], "timer serve", Some(("requests are without a disposition", candidate::has_unresolved)), candidate::resolve, &[],
         "some requests have no disposition yet: try again"),
-    row("resume-failed", &[Active], "resume failed", None, sync::begin_serving, &[Activating],
-        "the drain could not be undone in place: start anew"),
 ];
 
 #[rustfmt::skip]

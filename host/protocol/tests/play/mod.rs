@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use understudy_protocol::{
-    DrainPolicy, Event, Fault, FaultKind, FlapGuard, Giveback, Order, PauseScope, PluginRefusal, ServerState, Severity,
-    Verdict,
+    DrainPolicy, Event, Fault, FaultKind, FlapGuard, Giveback, Mode, Order, PauseScope, PluginRefusal, ServerState,
+    Severity, Verdict,
 };
 
 use crate::world::{World, name, plan};
@@ -77,6 +77,15 @@ fn step(world: &mut World, words: &[&str]) {
                 attempts: 2,
             }
         }
+        ("overlap", _) => world.plan.mode = Mode::Overlap,
+        ("on-deadline", what) => {
+            let policy = match what {
+                "force" => DrainPolicy::Force,
+                "extend" => DrainPolicy::Extend,
+                _ => DrainPolicy::Abort,
+            };
+            (world.plan.on_deadline_fault, world.plan.on_deadline_request) = (policy, policy);
+        }
         ("no-reboot", _) => world.plan.reboot = false,
         ("verdict", who) => {
             let event = match words[2] {
@@ -131,7 +140,10 @@ fn step(world: &mut World, words: &[&str]) {
                 },
             );
         }
-        ("by-hand", who) => world.host(&name(who)).server = ServerState::Serving,
+        ("by-hand", who) => {
+            let host = world.host(&name(who));
+            (host.server, host.by_hand) = (ServerState::Serving, true);
+        }
         ("hold", who) => drop(world.host(&name(who)).held_back.insert(words[2].into())),
         ("let", who) => drop(world.host(&name(who)).held_back.remove(words[2])),
         ("fail", who) => drop(world.host(&name(who)).fails.insert(words[2].into(), rest(3))),

@@ -6,8 +6,8 @@ mod calm;
 use std::time::Duration;
 
 use understudy_protocol::{
-    DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, OnUnknown, Order, PauseScope, PluginRefusal,
-    ServerState, Severity, Verdict, Work,
+    DrainPolicy, Envelope, Event, Fault, FaultKind, Giveback, HostName, Mode, OnUnknown, Order, PauseScope,
+    PluginRefusal, ServerState, Severity, Verdict, Work,
 };
 
 use crate::world::{World, plan};
@@ -67,6 +67,7 @@ pub fn walk(seed: u64, silent: bool) -> World {
     let policies = [DrainPolicy::Force, DrainPolicy::Abort, DrainPolicy::Extend];
     plan.on_deadline_fault = dice.pick(&policies);
     plan.on_deadline_request = dice.pick(&policies);
+    plan.mode = dice.pick(&[Mode::Exclusive, Mode::Exclusive, Mode::Overlap]);
     plan.reboot = dice.one_in(2);
     plan.on_unknown = dice.pick(&[OnUnknown::Alert, OnUnknown::Alert, OnUnknown::TakeOver]);
     let auto = Giveback::Auto {
@@ -271,6 +272,13 @@ impl Walk {
             "drop-address",
             "serve",
             "take-address",
+            "resume",
+            "arm",
+            "warm-up",
+            "disarm",
+            "redirect",
+            "end-flows",
+            "appear",
             "reboot",
             "resolve-requests",
         ];

@@ -28,6 +28,12 @@ pub struct Host {
     pub boots: u64,
     pub server: ServerState,
     pub address: bool,
+    /// The daemon's mark that this server serves by right, or completes what it had.
+    pub mark: bool,
+    /// The address is here, hidden: only flows that are sent on get through.
+    pub armed: bool,
+    /// Where new flows are sent on to.
+    pub redirects: Option<HostName>,
     /// Somebody else than the daemon started the server.
     pub by_hand: bool,
     /// Compilations on this host's disk.
@@ -116,6 +122,9 @@ impl World {
             boots: 0,
             server: ServerState::Stopped,
             address: false,
+            mark: false,
+            armed: false,
+            redirects: None,
             by_hand: false,
             unstored: Vec::new(),
             stored: BTreeMap::new(),
@@ -170,7 +179,7 @@ impl World {
         let ordinal = u128::from(plan.ordinal()) + 1;
         let host = self.host(who);
         host.boots += 1;
-        let still_serving = host.server == ServerState::Serving && host.address && !host.by_hand;
+        let still_serving = host.server == ServerState::Serving && host.mark && !host.by_hand;
         host.working.clear();
         host.machine = Some(Machine::new(
             plan,
@@ -209,7 +218,8 @@ impl World {
         self.crash(who);
         let host = self.host(who);
         host.server = ServerState::Stopped;
-        host.address = false;
+        (host.address, host.mark, host.armed) = (false, false, false);
+        host.redirects = None;
         host.by_hand = false;
     }
 
@@ -310,6 +320,7 @@ impl World {
             Action::Do(work) => {
                 let host = self.host(who);
                 rules::may_begin(host, &work);
+                rules::must_be_noted(host, &work);
                 if !host.working.contains(&work) {
                     host.working.push_back(work);
                 }
@@ -423,12 +434,25 @@ impl World {
                 host.stored.insert(*round, *seal);
             }
             Work::StopServer { .. } => (host.server, host.by_hand) = (ServerState::Stopped, false),
-            Work::DropAddress { .. } => host.address = false,
-            Work::Serve { .. } => (host.server, host.by_hand) = (ServerState::Serving, false),
-            Work::Resume { .. } | Work::TakeAddress { .. } => host.address = true,
+            Work::DropAddress { .. } => (host.address, host.mark, host.redirects) = (false, false, None),
+            Work::Serve { .. } | Work::WarmUp { .. } => (host.server, host.by_hand) = (ServerState::Serving, false),
+            Work::Resume { .. } => host.address = true,
+            Work::TakeAddress { .. } => {
+                (host.address, host.mark, host.armed) = (true, true, false);
+                host.redirects = None;
+            }
+            Work::Arm { .. } => host.armed = true,
+            Work::Disarm { .. } => host.armed = false,
+            Work::Appear { .. } => (host.address, host.mark, host.armed) = (true, true, true),
+            Work::Redirect { to, .. } => (host.address, host.redirects) = (false, Some(to.clone())),
             Work::StandBy { .. } => (host.server, host.by_hand) = (ServerState::StandingBy, false),
             Work::Observe => return Finish::Observed(host.server),
-            Work::StopAdmitting { .. } | Work::Settle { .. } | Work::ResolveRequests { .. } | Work::Reboot { .. } => {}
+            Work::PrepareYield { .. }
+            | Work::EndFlows { .. }
+            | Work::StopAdmitting { .. }
+            | Work::Settle { .. }
+            | Work::ResolveRequests { .. }
+            | Work::Reboot { .. } => {}
         }
         Finish::Done
     }
@@ -484,6 +508,7 @@ pub fn plan(candidates: &[&str]) -> Plan {
         service: ServiceName::new("web").unwrap(),
         me: name(candidates[0]),
         candidates: candidates.iter().map(|c| name(c)).collect(),
+        mode: understudy_protocol::Mode::Exclusive,
         on_deadline_fault: understudy_protocol::DrainPolicy::Force,
         on_deadline_request: understudy_protocol::DrainPolicy::Abort,
         giveback: understudy_protocol::Giveback::Manual,

@@ -2,7 +2,10 @@
 //!
 //! The servers that somebody started by hand are the operator's, not the daemon's: they are not counted.
 
-use understudy_protocol::{Entry, HostName, RoleName, RoundId, ServerState, Term, Time, TimerName, Verdict, Work};
+use understudy_protocol::{
+    Entry, Grant, HostName, Mode, RoleName, RoundId, ServerState, Step, StopPurpose, Term, Time, TimerName, Verdict,
+    Work,
+};
 
 use super::{Host, World};
 
@@ -19,8 +22,9 @@ pub(super) fn journal_line(now: Time, who: &HostName, entry: &Entry) -> String {
 }
 
 impl Host {
-    pub fn admits(&self) -> bool {
-        self.server == ServerState::Serving && self.address && !self.by_hand
+    /// Whether its server runs by the daemon's doing.
+    pub fn runs(&self) -> bool {
+        self.server == ServerState::Serving && !self.by_hand
     }
 
     pub fn held(&self) -> Option<Term> {
@@ -30,7 +34,11 @@ impl Host {
 
 /// Work that makes a host serve needs the term on its disk.
 pub(super) fn may_begin(host: &Host, work: &Work) {
-    if let Work::Serve { term, .. } | Work::TakeAddress { term, .. } | Work::Resume { term } = work {
+    if let Work::Serve { term, .. }
+    | Work::TakeAddress { term, .. }
+    | Work::Appear { term, .. }
+    | Work::Resume { term } = work
+    {
         assert_eq!(
             host.held(),
             Some(*term),
@@ -39,6 +47,25 @@ pub(super) fn may_begin(host: &Host, work: &Work) {
             work.name()
         );
     }
+}
+
+/// Work that must be undone, should its round come to nothing, is on the disk before it begins.
+pub(super) fn must_be_noted(host: &Host, work: &Work) {
+    let disk = host.disk.as_ref();
+    let begun = disk.and_then(|disk| disk.begun).map(|begun| begun.step);
+    let yielded = disk.is_some_and(|disk| disk.grant.is_some());
+    let noted = match work {
+        Work::StopAdmitting { .. } => begun >= Some(Step::Admission),
+        Work::StopServer {
+            purpose: StopPurpose::Release,
+            ..
+        } => yielded || begun >= Some(Step::Server),
+        Work::Arm { .. } => begun == Some(Step::Arm),
+        Work::WarmUp { .. } => begun == Some(Step::WarmUp),
+        Work::Redirect { .. } | Work::EndFlows { .. } => yielded,
+        _ => true,
+    };
+    assert!(noted, "{}: {} is not written down", host.name, work.name());
 }
 
 /// Whoever waits needs the timer that ends it.
@@ -53,6 +80,7 @@ pub fn timers_of(role: RoleName) -> &'static [TimerName] {
         RoleName::Stopped => &[TimerName::Stop, TimerName::StayDown],
         RoleName::Parked => &[TimerName::Retry, TimerName::StayDown],
         RoleName::Released => &[TimerName::Release, TimerName::Observe],
+        RoleName::Yielded => &[],
         RoleName::Forcing => &[TimerName::Fence],
         RoleName::StandingDown => &[TimerName::Stop],
         RoleName::Fresh => &[],
@@ -61,11 +89,25 @@ pub fn timers_of(role: RoleName) -> &'static [TimerName] {
 
 impl World {
     pub fn admitting(&self) -> Vec<&HostName> {
+        let sent_to = |host: &&Host| {
+            self.hosts
+                .values()
+                .any(|other| other.redirects.as_ref() == Some(&host.name))
+        };
         self.hosts
             .values()
-            .filter(|host| host.admits())
+            .filter(|host| host.runs() && (host.address || (host.armed && host.redirects.is_none() && sent_to(host))))
             .map(|host| &host.name)
             .collect()
+    }
+
+    /// Whether this host has yielded and does not send new flows on yet, or they come to it and it has not heard of it.
+    fn is_yielding(&self, who: &Host) -> bool {
+        self.hosts.values().any(|host| {
+            let grant = host.disk.as_ref().and_then(|disk| disk.grant.as_ref());
+            let by = |grant: &Grant| grant.seal.is_none() && (grant.to == who.name || host.name == who.name);
+            grant.is_some_and(by)
+        })
     }
 
     /// What the two steps that move the token must find.
@@ -86,7 +128,7 @@ impl World {
                 let what = format_args!("{who} released what {} has not stored", grant.to);
                 // A disk that is lost after it confirmed can't be known of.
                 if second.lost_disks == 0 {
-                    assert_eq!(stored, Some(&grant.seal), "{what}\n{}", self.text());
+                    assert_eq!(stored, grant.seal.as_ref(), "{what}\n{}", self.text());
                 }
             }
             "fault-indicated" | "asked-again" | "giveback-begun" => {
@@ -117,6 +159,12 @@ impl World {
             "two hosts admit clients: {admitting:?}\n{}",
             self.text()
         );
+        let running = self.hosts.values().filter(|host| host.runs()).count();
+        assert!(
+            running <= 1 || self.plan.mode == Mode::Overlap,
+            "two servers run, and only one may\n{}",
+            self.text()
+        );
         let mut terms: Vec<Term> = self.hosts.values().filter_map(Host::held).collect();
         terms.sort_unstable();
         assert!(
@@ -128,7 +176,7 @@ impl World {
             // Where clocks differ, a forced term may be below one that is not known there; it must do no other harm.
             let highest = terms.last().copied();
             assert!(
-                host.held() == highest || !self.skew.is_empty(),
+                host.held() == highest || !self.skew.is_empty() || self.is_yielding(host),
                 "{} serves without the highest term\n{}",
                 host.name,
                 self.text()
@@ -163,6 +211,12 @@ impl World {
                 self.text()
             );
         }
+        let waits = [TimerName::Drain, TimerName::Compilation, TimerName::Stop];
+        assert!(
+            role != RoleName::Yielded || waits.into_iter().any(runs),
+            "{who} has yielded and waits without a timer\n{}",
+            self.text()
+        );
         let must_move = view.verdict == Verdict::Failing
             && view
                 .fault

@@ -1,11 +1,14 @@
 //! `service_state`: the durable record of a service, a column a field.
 
-use understudy_protocol::{CompilationSeal, Durable, Grant, Pauses, StayDown, Tenure};
+use understudy_protocol::{Begun, CompilationSeal, Digest, Durable, Grant, Pauses, StayDown, Tenure};
 
 use super::{
     Decoded, down_phase_from_sql, down_phase_to_sql, host_from_sql, not_a, round_from_sql, round_to_sql, seal_from_sql,
-    term_from_sql, u64_from_sql, u64_to_sql,
+    step_from_sql, step_to_sql, term_from_sql, u64_from_sql, u64_to_sql,
 };
+
+/// In the place of a seal that is not there yet.
+const NO_DIGEST: Digest = Digest([0; 32]);
 
 /// The columns of `service_state`, without the service and the times.
 pub(crate) struct StateRow {
@@ -27,6 +30,10 @@ pub(crate) struct StateRow {
     pub(crate) stay_down_fault: Option<String>,
     pub(crate) stay_down_phase: Option<String>,
     pub(crate) givebacks: i64,
+    pub(crate) grant_yielded: bool,
+    pub(crate) tenure_overlaps: bool,
+    pub(crate) begun_round: Option<String>,
+    pub(crate) begun_step: Option<String>,
 }
 
 impl StateRow {
@@ -38,25 +45,32 @@ impl StateRow {
             held,
             tenure,
             grant,
+            begun,
             round_counter,
             stay_down,
             givebacks,
             // Tables of their own: see `pauses.rs`.
             pauses: _,
         } = durable.clone();
-        let (tenure_from, tenure_round, tenure_served, tenure_resolved) = match tenure {
-            None => (None, None, None, None),
+        let (tenure_from, tenure_round, tenure_served, tenure_resolved, tenure_overlaps) = match tenure {
+            None => (None, None, None, None, false),
             Some(Tenure {
                 from,
                 round,
                 served,
                 resolved,
+                overlaps,
             }) => (
                 from.map(|host| host.to_string()),
                 round.map(round_to_sql),
                 Some(served),
                 Some(resolved),
+                overlaps,
             ),
+        };
+        let (begun_round, begun_step) = match begun {
+            None => (None, None),
+            Some(Begun { round, step }) => (Some(round_to_sql(round)), Some(step_to_sql(step).to_owned())),
         };
         let (grant_term, grant_to, grant_round, grant_seal) = match grant {
             None => (None, None, None, None),
@@ -72,9 +86,11 @@ impl StateRow {
                 Some(seal),
             ),
         };
+        let grant_yielded = grant_seal == Some(None);
         let (grant_requests, grant_digest) = match grant_seal {
             None => (None, None),
-            Some(CompilationSeal { count, digest }) => (Some(u64_to_sql(count)), Some(digest.to_string())),
+            Some(None) => (Some(0), Some(NO_DIGEST.to_string())),
+            Some(Some(CompilationSeal { count, digest })) => (Some(u64_to_sql(count)), Some(digest.to_string())),
         };
         let (stay_down_released_term, stay_down_fault, stay_down_phase) = match stay_down {
             None => (None, None, None),
@@ -103,6 +119,10 @@ impl StateRow {
             stay_down_fault,
             stay_down_phase,
             givebacks: i64::from(givebacks),
+            grant_yielded,
+            tenure_overlaps,
+            begun_round,
+            begun_step,
         }
     }
 
@@ -114,6 +134,7 @@ impl StateRow {
             held: self.held_term.map(term_from_sql),
             tenure: self.tenure()?,
             grant: self.grant()?,
+            begun: self.begun()?,
             round_counter: u64_from_sql(self.round_counter),
             stay_down: self.stay_down()?,
             givebacks: u32::try_from(self.givebacks)
@@ -133,6 +154,17 @@ impl StateRow {
             round,
             served,
             resolved,
+            overlaps: self.tenure_overlaps,
+        }))
+    }
+
+    fn begun(&self) -> Decoded<Option<Begun>> {
+        let (Some(round), Some(step)) = (&self.begun_round, &self.begun_step) else {
+            return Ok(None);
+        };
+        Ok(Some(Begun {
+            round: round_from_sql(round)?,
+            step: step_from_sql(step)?,
         }))
     }
 
@@ -146,7 +178,11 @@ impl StateRow {
         ) else {
             return Ok(None);
         };
-        let seal = seal_from_sql(count, digest)?;
+        let seal = if self.grant_yielded {
+            None
+        } else {
+            Some(seal_from_sql(count, digest)?)
+        };
         Ok(Some(Grant {
             new_term: term_from_sql(term),
             to: host_from_sql(to)?,

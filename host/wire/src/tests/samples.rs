@@ -87,7 +87,7 @@ impl Dice {
             new_term: self.term(),
             to: self.host(),
             round: self.round(),
-            seal: self.seal(),
+            seal: self.some(Dice::seal),
         }
     }
 
@@ -203,6 +203,7 @@ fn declines(d: &mut Dice) -> Vec<Decline> {
         }),
         Decline::AssessmentTimedOut { after: d.duration() },
         Decline::AssessmentFailed { error: d.text() },
+        Decline::NotWarm { error: d.text() },
         Decline::StayingDown { fault: d.text() },
         Decline::NotSynced { missing: d.hosts() },
         Decline::Fresh,
@@ -245,6 +246,7 @@ fn fence_refusals(d: &mut Dice) -> Vec<FenceRefusal> {
         FenceRefusal::Holds(d.term()),
         FenceRefusal::Promised(d.term()),
         FenceRefusal::Granted(d.term()),
+        FenceRefusal::StillServing,
         FenceRefusal::NotSynced,
         FenceRefusal::Fresh,
     ]
@@ -304,6 +306,7 @@ pub(super) fn messages(d: &mut Dice) -> Vec<Message> {
             round: d.round(),
             new_term: d.term(),
             drain_deadline: d.duration(),
+            warm: d.flag(),
         },
         Message::DrainProgressed {
             round: d.round(),
@@ -327,6 +330,7 @@ pub(super) fn messages(d: &mut Dice) -> Vec<Message> {
             round: d.round(),
             seal: d.seal(),
         },
+        Message::AdmissionYielded(d.grant()),
         Message::Released(d.grant()),
         Message::Refused {
             new_term: d.term(),
