@@ -18,6 +18,8 @@ use crate::{
     overlap, standby, sync, veto,
 };
 
+pub(crate) use crate::resolving::*;
+
 /// How often a start is tried before the host parks.
 const SERVE_ATTEMPTS: u32 = 3;
 
@@ -449,52 +451,6 @@ pub(crate) fn become_active(t: &mut Turn) {
         resolve(t);
     } else {
         say_took_over(t);
-    }
-}
-
-/// The round whose requests have no disposition yet, and can have one: the first does not work on them any more.
-pub(crate) fn unresolved(t: &Turn) -> Option<RoundId> {
-    let settled = |tenure: &&Tenure| !tenure.resolved && !tenure.overlaps;
-    t.m.durable.tenure.as_ref().filter(settled)?.round
-}
-
-pub(crate) fn has_unresolved(t: &Turn) -> bool {
-    unresolved(t).is_some()
-}
-
-pub(crate) fn resolve(t: &mut Turn) {
-    if let (Some(term), Some(round)) = (t.m.durable.held, unresolved(t)) {
-        t.work(Work::ResolveRequests { term, round });
-    }
-}
-
-pub(crate) fn resolve_later(t: &mut Turn) {
-    let error = t.error();
-    t.note(error);
-    let after = t.m.plan.timing.serve;
-    t.start_timer(TimerName::Serve, after);
-}
-
-pub(crate) fn resolved_current(t: &Turn) -> bool {
-    match t.finished() {
-        Some((Work::ResolveRequests { term, round }, _)) => {
-            t.m.durable.held == Some(*term) && unresolved(t) == Some(*round)
-        }
-        _ => false,
-    }
-}
-
-pub(crate) fn resolved(t: &mut Turn) {
-    if let Some(tenure) = &mut t.m.durable.tenure {
-        tenure.resolved = true;
-        t.round = tenure.round;
-    }
-    say_took_over(t);
-}
-
-pub(crate) fn say_took_over(t: &mut Turn) {
-    if let Some(held) = t.m.durable.held {
-        t.send_all(&Message::TookOver { held });
     }
 }
 

@@ -26,6 +26,7 @@ mod pause;
 mod plan;
 mod refusal;
 mod rehearse;
+mod resolving;
 mod role;
 mod row;
 mod standby;

@@ -5,6 +5,7 @@
 //! Invariants are checked after every step: see `rules.rs`.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
 
+mod plans;
 mod rest;
 mod rules;
 
@@ -17,9 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use understudy_protocol::{
-    Action, Boot, CompilationSeal, Digest, Durable, Envelope, Event, Finish, HostName, Machine, Message, Plan,
-    PluginRefusal, RoundId, ServerState, ServiceName, StoreId, Stored, Time, Work,
+    Action, Boot, CompilationSeal, Digest, Durable, Envelope, Event, Finish, HostName, Machine, Plan, PluginRefusal,
+    RoundId, ServerState, StoreId, Stored, Time, Work,
 };
+
+pub use plans::plan;
 
 pub struct Host {
     pub name: HostName,
@@ -96,21 +99,6 @@ const CLOCKS_AT_START: u64 = 1_800_000_000;
 
 pub fn name(text: &str) -> HostName {
     HostName::new(text).unwrap()
-}
-
-impl Host {
-    pub fn due(&self) -> Option<Time> {
-        let deadline = self.machine.as_ref()?.next_deadline();
-        let stalled = (!self.working.is_empty())
-            .then_some(self.stalled_until)
-            .filter(|at| *at > Time(0));
-        let earliest = if self.store_broken { self.stalled_until } else { Time(0) };
-        match (deadline, stalled.filter(|_| self.store_broken)) {
-            (Some(a), Some(b)) => Some(a.min(b).max(earliest)),
-            (Some(a), None) => Some(a.max(earliest)),
-            (None, b) => b,
-        }
-    }
 }
 
 impl World {
@@ -501,25 +489,4 @@ impl World {
         let tail = &self.log[self.log.len().saturating_sub(200)..];
         panic!("the world does not come to rest\n{}", tail.join("\n"));
     }
-}
-
-pub fn plan(candidates: &[&str]) -> Plan {
-    Plan {
-        service: ServiceName::new("web").unwrap(),
-        me: name(candidates[0]),
-        candidates: candidates.iter().map(|c| name(c)).collect(),
-        mode: understudy_protocol::Mode::Exclusive,
-        on_deadline_fault: understudy_protocol::DrainPolicy::Force,
-        on_deadline_request: understudy_protocol::DrainPolicy::Abort,
-        giveback: understudy_protocol::Giveback::Manual,
-        reboot: true,
-        on_unknown: understudy_protocol::OnUnknown::Alert,
-        flap: understudy_protocol::FlapGuard::default(),
-        extend_at_most: Duration::from_secs(60),
-        timing: understudy_protocol::Timing::default(),
-    }
-}
-
-pub fn is_message(envelope: &Envelope, text: &str) -> bool {
-    matches!(&envelope.message, message if Message::name(message) == text)
 }

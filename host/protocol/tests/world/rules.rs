@@ -22,6 +22,19 @@ pub(super) fn journal_line(now: Time, who: &HostName, entry: &Entry) -> String {
 }
 
 impl Host {
+    pub fn due(&self) -> Option<Time> {
+        let deadline = self.machine.as_ref()?.next_deadline();
+        let stalled = (!self.working.is_empty())
+            .then_some(self.stalled_until)
+            .filter(|at| *at > Time(0));
+        let earliest = if self.store_broken { self.stalled_until } else { Time(0) };
+        match (deadline, stalled.filter(|_| self.store_broken)) {
+            (Some(a), Some(b)) => Some(a.min(b).max(earliest)),
+            (Some(a), None) => Some(a.max(earliest)),
+            (None, b) => b,
+        }
+    }
+
     /// Whether its server runs by the daemon's doing.
     pub fn runs(&self) -> bool {
         self.server == ServerState::Serving && !self.by_hand
