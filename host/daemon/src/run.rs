@@ -222,10 +222,9 @@ impl Around<'_> {
         let plugins = assemble::plugins(self.runtime, host, service, &address).await?;
         let mark = ServingMark::new(&host.state_dir, &service.name, self.machine_boot_id);
         let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
+        let completes = durable.as_ref().is_some_and(Durable::completes);
         // What a move left is undone, or gone on with, by the machine.
-        let yielded = |durable: &Durable| durable.grant.as_ref().is_some_and(|grant| grant.seal.is_none());
-        let completes = durable.as_ref().is_some_and(yielded);
-        let moving = completes || durable.as_ref().is_some_and(|durable| durable.begun.is_some());
+        let moving = durable.as_ref().is_some_and(Durable::is_moving);
         let still_serving = (holds || completes)
             && self.start.same_machine_boot
             && mark.is_set()

@@ -109,6 +109,18 @@ pub struct Durable {
     pub pauses: Pauses,
 }
 
+impl Durable {
+    /// Whether admission was yielded and the first's own requests are not at their end.
+    pub fn completes(&self) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.seal.is_none())
+    }
+
+    /// Whether a move is under way that the machine goes on with, or undoes, after a restart.
+    pub fn is_moving(&self) -> bool {
+        self.completes() || self.begun.is_some()
+    }
+}
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {

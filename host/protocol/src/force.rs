@@ -1,15 +1,15 @@
 //! The forced takeover: an operator vouches that some hosts are stopped, every other one must promise a term. The
 //! service's first start is the same, with fresh hosts promising (PROTOCOL, "Forced takeover").
 //!
-//! Invariants: a forcer serves only after everybody was listed or has promised in its current boot; of two forcers the
-//! later wins (its term
-//! says when), and terms are unique by host; a forcer that restarts has forgotten.
+//! Invariants: a forcer serves only after everybody was listed or has promised in its current boot; nobody promises
+//! while a server runs for a move; of two forcers the later wins (its term says when), and terms are unique by host; a
+//! forcer that restarts has forgotten.
 
 use std::collections::BTreeSet;
 
 use crate::role::{Force, Role};
 use crate::turn::Turn;
-use crate::{FenceRefusal, HostName, Message, Order, Refusal, Tenure, Term, TimerName, overlap, sync};
+use crate::{FenceRefusal, HostName, Message, Order, Refusal, Tenure, Term, TimerName, overlap, sync, undo};
 
 fn highest_known(t: &Turn) -> Term {
     let durable = &t.m.durable;
@@ -133,6 +133,7 @@ pub(crate) fn begin(t: &mut Turn) {
         TimerName::CompilationResend,
         TimerName::Stop,
         TimerName::ShutdownWithin,
+        TimerName::Undo,
     ]);
     t.become_role(Role::Forcing(Force {
         term,
@@ -208,6 +209,8 @@ fn win(t: &mut Turn) {
     t.m.durable.known = force.term;
     t.m.durable.held = Some(force.term);
     t.m.durable.grant = None;
+    // What an offer had made ready is used now.
+    t.m.durable.begun = None;
     t.m.durable.tenure = Some(Tenure {
         from: None,
         round: None,
@@ -321,7 +324,8 @@ fn fence<'t>(t: &Turn<'t>) -> Option<(&'t HostName, Term, &'t [HostName], bool)>
 fn fence_objection(t: &Turn) -> Option<FenceRefusal> {
     let (from, term, stopped, bootstrap) = fence(t)?;
     let durable = &t.m.durable;
-    if overlap::has_yielded(t) && !overlap::is_down(t) {
+    let completes = overlap::has_yielded(t) && !overlap::is_down(t);
+    if completes || undo::of_second(t).is_some() {
         return Some(FenceRefusal::StillServing);
     }
     if let Some(held) = durable.held {
@@ -392,4 +396,15 @@ pub(crate) fn refuse_fence(t: &mut Turn) {
     };
     t.note(format_args!("{from}: {reason}"));
     t.send(from, Message::FenceRefused { term, reason });
+}
+
+/// This host got ready for another that is listed as stopped.
+pub(crate) fn must_make_way(t: &Turn) -> bool {
+    let vouched = |host: &HostName| fence(t).is_some_and(|(_, _, stopped, _)| stopped.contains(host));
+    undo::of_second(t).is_some() && undo::would_wait_for(t).all(vouched)
+}
+
+pub(crate) fn refuse_fence_and_make_way(t: &mut Turn) {
+    refuse_fence(t);
+    undo::make_way(t);
 }

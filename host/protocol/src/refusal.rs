@@ -235,7 +235,7 @@ pub enum FenceRefusal {
     Promised(Term),
     /// It released the service to somebody who is neither stopped nor fenced.
     Granted(Term),
-    /// It yielded admission and still completes requests.
+    /// Its server runs in a move: it completes requests after a yield, or is ready for one.
     StillServing,
     /// It has not heard everybody itself.
     NotSynced,
@@ -340,9 +340,9 @@ impl fmt::Display for FenceRefusal {
                 f,
                 "it released the service with term {t} to a host that is neither stopped nor fenced"
             ),
-            FenceRefusal::StillServing => {
-                f.write_str("its server still completes requests and is being stopped; order it again when it is down")
-            }
+            FenceRefusal::StillServing => f.write_str(
+                "its server still runs in a move; where that move's other host is listed as stopped, it is being stopped now: order it again when it is down",
+            ),
             FenceRefusal::NotSynced => f.write_str("it has not heard every other candidate itself"),
             FenceRefusal::Fresh => f.write_str("its store is empty"),
         }

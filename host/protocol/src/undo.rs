@@ -10,7 +10,7 @@
 
 use crate::role::{Activation, ActivationStep, Role};
 use crate::turn::Turn;
-use crate::{Alert, Begun, Step, StopPurpose, TimerName, Work, holder, standby, sync};
+use crate::{Alert, Begun, HostName, Step, StopPurpose, TimerName, Work, holder, standby, sync};
 
 // ---- the first ----------------------------------------------------------------------------------------------------
 
@@ -75,19 +75,51 @@ pub(crate) fn of_second(t: &Turn) -> Option<Step> {
 
 /// New flows come here already, by a yield that this host has not heard of: it will be said again.
 fn a_yield_is_coming(t: &Turn) -> bool {
-    let mut grants =
-        t.m.peers
-            .values()
-            .filter_map(|peer| peer.standing.as_ref()?.grant.as_ref());
-    grants.any(|grant| grant.to == t.m.plan.me && grant.seal.is_none() && grant.new_term > t.m.durable.known)
+    yielding(t).next().is_some()
 }
 
-/// Begins to undo, or goes on with it.
+/// Who yielded to this host, as far as it has heard.
+fn yielding<'t>(t: &'t Turn) -> impl Iterator<Item = &'t HostName> + 't {
+    t.m.peers.iter().filter_map(|(host, peer)| {
+        let grant = peer.standing.as_ref()?.grant.as_ref()?;
+        let coming = grant.to == t.m.plan.me && grant.seal.is_none() && grant.new_term > t.m.durable.known;
+        coming.then_some(host)
+    })
+}
+
+/// For whom this host got ready, and would stay so.
+pub(crate) fn would_wait_for<'t>(t: &'t Turn) -> impl Iterator<Item = &'t HostName> + 't {
+    let first = match &t.m.role {
+        Role::Preparing(offer) => Some(&offer.first),
+        _ => None,
+    };
+    first.into_iter().chain(yielding(t))
+}
+
+/// Begins to undo, unless what was made ready is still of use.
 pub(crate) fn begin(t: &mut Turn) {
+    if !a_yield_is_coming(t) {
+        go_on(t);
+    }
+}
+
+/// Nobody for whom it was made ready will use it any more.
+pub(crate) fn make_way(t: &mut Turn) {
+    if matches!(t.m.role, Role::Preparing(_)) {
+        t.stop_timers(&[TimerName::Offer, TimerName::Assessment]);
+        t.abandon();
+        t.become_role(Role::Standby);
+    }
+    if !t.m.timers.runs(TimerName::Undo) {
+        go_on(t);
+    }
+}
+
+fn go_on(t: &mut Turn) {
     let (Some(begun), Role::Standby) = (t.m.durable.begun, &t.m.role) else {
         return;
     };
-    if of_second(t).is_none() || a_yield_is_coming(t) {
+    if of_second(t).is_none() {
         return;
     }
     t.work(match begun.step {
@@ -132,7 +164,7 @@ pub(crate) fn server_cooled(t: &mut Turn) {
     if let Some(begun) = &mut t.m.durable.begun {
         begun.step = Step::Arm;
     }
-    begin(t);
+    go_on(t);
 }
 
 pub(crate) fn disarmed(t: &mut Turn) {
@@ -152,5 +184,5 @@ pub(crate) fn failed(t: &mut Turn) {
 pub(crate) fn again(t: &mut Turn) {
     failed(t);
     t.abandon();
-    begin(t);
+    go_on(t);
 }

@@ -61,6 +61,8 @@ fn continued(whole: &Whole, state: &State, arrives: bool) -> World {
         host.disk.clone_from(&from.disk);
         (host.boots, host.lost_disks) = (from.boots, from.lost_disks);
         (host.server, host.address, host.by_hand) = (from.server, from.address, from.by_hand);
+        (host.mark, host.armed) = (from.mark, from.armed);
+        host.redirects.clone_from(&from.redirects);
         (host.compilations, host.stored) = (from.pages.clone(), from.stored.clone());
         host.working = from.work.iter().cloned().collect();
     }
@@ -116,7 +118,8 @@ fn length(plan: &Plan, timer: TimerName) -> Duration {
         TimerName::Drain => timing.drain,
         TimerName::Compilation => timing.compilation,
         TimerName::CompilationResend | TimerName::Release => timing.release,
-        TimerName::Stop => timing.stop,
+        TimerName::Stop | TimerName::Undo => timing.stop,
+        TimerName::Overlap => timing.drain + timing.stop,
         TimerName::Serve => timing.serve,
         TimerName::StayDown => timing.stay_down,
         TimerName::Observe => timing.observe,

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use understudy_protocol::{DrainPolicy, Giveback, OnUnknown, Plan, TimerName};
+use understudy_protocol::{DrainPolicy, Giveback, Mode, OnUnknown, Plan, TimerName};
 
-use crate::stages::{Play, SERVING, STEPS};
+use crate::stages::{OVERLAP_STEPS, Play, SERVING, STEPS};
 use crate::turn::{Ending, Opinion, Stimulus, Wish};
 use crate::world::plan;
 
@@ -60,6 +60,7 @@ pub(crate) const ALL: &[Trouble] = &[
 pub(crate) struct Config {
     pub(crate) name: &'static str,
     pub(crate) hosts: usize,
+    pub(crate) mode: Mode,
     pub(crate) network: Network,
     /// Whether what was sent before the stage may arrive again.
     pub(crate) old_messages: bool,
@@ -82,6 +83,7 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn plan(&self) -> Plan {
         let mut plan = plan(&["alpha", "beta", "gamma"][..self.hosts]);
+        plan.mode = self.mode;
         plan.on_deadline_fault = self.on_deadline;
         plan.on_deadline_request = self.on_deadline;
         plan.reboot = self.reboot;
@@ -128,6 +130,33 @@ fn after(begin: &[Play], more: &[Play]) -> Vec<Play> {
 fn takeover() -> Vec<Vec<Play>> {
     let stage = |step: &&'static str| after(SERVING, &[Play::Probes(0, Opinion::Failing), Play::Until(step)]);
     STEPS.iter().map(stage).collect()
+}
+
+/// The same where both servers may run: admission moves first.
+fn overlap() -> Vec<Vec<Play>> {
+    let stage = |step: &&'static str| after(SERVING, &[Play::Probes(0, Opinion::Failing), Play::Until(step)]);
+    let settled = after(SERVING, &[Play::Probes(0, Opinion::Failing), Play::Settle]);
+    // The first was down before the second served: its acknowledgement says it again.
+    let ended = after(
+        &settled,
+        &[Play::Fires(1, TimerName::StayDown), Play::Until("overlap-ended")],
+    );
+    OVERLAP_STEPS.iter().map(stage).chain([settled, ended]).collect()
+}
+
+/// Admission was yielded, and one of the two is lost, or the first has no more time.
+fn overlap_alone() -> Vec<Vec<Play>> {
+    let yielded = |fault| after(SERVING, &[Play::Probes(0, fault), Play::Until("redirected")]);
+    let taken = after(
+        SERVING,
+        &[Play::Probes(0, Opinion::Failing), Play::Until("grant-accepted")],
+    );
+    let second_off = after(&yielded(Opinion::FailingSoon), &[Play::PowersOff(1)]);
+    let down = after(&second_off, &[Play::Fires(0, TimerName::ShutdownWithin), Play::Settle]);
+    let heard = after(&down, &[Play::Starts(1), Play::Until("grant-accepted")]);
+    let first_off = after(&taken, &[Play::PowersOff(0), Play::Settle]);
+    let told_nobody = after(&yielded(Opinion::Failing), &[Play::PowersOff(0)]);
+    vec![second_off, down, heard, first_off, told_nobody]
 }
 
 /// The service was taken over by beta: alpha is down, is cured, comes back, is home again.
@@ -223,6 +252,7 @@ fn base() -> Config {
     Config {
         name: "",
         hosts: 2,
+        mode: Mode::Exclusive,
         network: Network::Ordered,
         old_messages: true,
         stages: vec![SERVING.to_vec()],
@@ -281,6 +311,43 @@ pub(crate) fn all() -> Vec<Config> {
             stages: takeover(),
             budget: (1, 1),
             depth: Some(7),
+            ..base()
+        },
+        Config {
+            // Without the depth (`DEPTH=0`): 38,483,214 states, six minutes.
+            name: "overlap",
+            mode: Mode::Overlap,
+            stages: overlap(),
+            budget: (1, 1),
+            depth: Some(8),
+            ..base()
+        },
+        Config {
+            name: "overlap-three",
+            hosts: 3,
+            mode: Mode::Overlap,
+            stages: overlap(),
+            budget: (1, 1),
+            depth: Some(5),
+            ..base()
+        },
+        Config {
+            name: "overlap-any",
+            mode: Mode::Overlap,
+            stages: overlap(),
+            network: Network::Any,
+            budget: (1, 1),
+            depth: Some(5),
+            ..base()
+        },
+        Config {
+            name: "overlap-alone",
+            hosts: 3,
+            mode: Mode::Overlap,
+            stages: overlap_alone(),
+            on_deadline: DrainPolicy::Extend,
+            budget: (1, 1),
+            depth: Some(6),
             ..base()
         },
         Config {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use understudy_protocol::{
-    Boot, CompilationSeal, Durable, Envelope, Machine, Plan, RoleName, RoundId, ServerState, StoreId, Term, Time,
-    TimerName, Work,
+    Boot, CompilationSeal, Durable, Envelope, HostName, Machine, Plan, RoleName, RoundId, ServerState, StoreId, Term,
+    Time, TimerName, Work,
 };
 
 use crate::rules::Rule;
@@ -28,6 +28,12 @@ pub(crate) struct Host {
     pub(crate) lost_disks: u64,
     pub(crate) server: ServerState,
     pub(crate) address: bool,
+    /// The daemon's mark that this server serves by right, or completes what it had.
+    pub(crate) mark: bool,
+    /// The address is here, hidden: only flows that are sent on get through.
+    pub(crate) armed: bool,
+    /// Where new flows are sent on to.
+    pub(crate) redirects: Option<HostName>,
     /// Somebody else than the daemon started the server.
     pub(crate) by_hand: bool,
     /// The daemon found its server serving when it started, and went on.
@@ -98,6 +104,9 @@ impl Host {
             lost_disks: 0,
             server: ServerState::Stopped,
             address: false,
+            mark: false,
+            armed: false,
+            redirects: None,
             by_hand: false,
             went_on: false,
             pages: BTreeMap::new(),
@@ -110,9 +119,19 @@ impl Host {
         self.disk.as_ref()?.held
     }
 
-    /// Whether clients reach a server here that the daemon runs.
+    /// Whether its server runs by the daemon's doing.
+    pub(crate) fn runs(&self) -> bool {
+        self.server == ServerState::Serving && !self.by_hand
+    }
+
+    /// Whether clients that come to this host reach its server.
     pub(crate) fn admits(&self) -> bool {
-        self.server == ServerState::Serving && self.address && !self.by_hand
+        self.runs() && self.address
+    }
+
+    /// Whether clients that another host sends on reach its server, and only they.
+    pub(crate) fn admits_sent_on(&self) -> bool {
+        self.runs() && !self.address && self.armed && self.redirects.is_none()
     }
 
     /// Switched off for certain: what an operator may vouch for.
@@ -174,7 +193,8 @@ impl Host {
     pub(crate) fn power_off(&mut self) {
         self.crash();
         self.server = ServerState::Stopped;
-        (self.address, self.by_hand) = (false, false);
+        (self.address, self.mark, self.armed, self.by_hand) = (false, false, false, false);
+        self.redirects = None;
     }
 
     pub(crate) fn lose_disk(&mut self) {

@@ -325,7 +325,9 @@ impl Whole {
                 may(Trouble::HalfDone, Stimulus::Ends(number, Ending::HalfDone));
                 match host.work[place] {
                     Work::Assess { .. } => may(Trouble::Failure, Stimulus::Ends(number, Ending::Refused)),
-                    Work::Settle { .. } => may(Trouble::Progress, Stimulus::Ends(number, Ending::Progress)),
+                    Work::Settle { .. } | Work::EndFlows { .. } => {
+                        may(Trouble::Progress, Stimulus::Ends(number, Ending::Progress))
+                    }
                     _ => {}
                 }
             }
@@ -382,6 +384,7 @@ impl Model for Whole {
         }
         let mut all = never!(
             OneServes,
+            OneRuns,
             ServesTheHighest,
             TermsAreUnique,
             OneToken,

@@ -2,7 +2,9 @@
 //!
 //! Each rule is a property of its own, so that a report says which one a trace breaks.
 
-use understudy_protocol::{Action, Durable, Event, HostName, Machine, Message, RoleName, StopPurpose, Term, Work};
+use understudy_protocol::{
+    Action, Durable, Event, Grant, HostName, Machine, Message, Mode, RoleName, Step, StopPurpose, Term, Work,
+};
 
 use crate::host::{Effects, Host, NOW};
 use crate::turn::is_forcing;
@@ -12,6 +14,7 @@ use crate::world::timers_of;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Rule {
     OneServes,
+    OneRuns,
     ServesTheHighest,
     TermsAreUnique,
     OneToken,
@@ -28,8 +31,9 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 14] = [
+    pub(crate) const ALL: [Rule; 15] = [
         Rule::OneServes,
+        Rule::OneRuns,
         Rule::ServesTheHighest,
         Rule::TermsAreUnique,
         Rule::OneToken,
@@ -48,7 +52,10 @@ impl Rule {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Rule::OneServes => "two hosts never admit clients",
-            Rule::ServesTheHighest => "who admits clients holds the highest term, on its disk",
+            Rule::OneRuns => "two servers run only where both may",
+            Rule::ServesTheHighest => {
+                "who admits clients holds the highest term, on its disk, or it is on its way there"
+            }
             Rule::TermsAreUnique => "no term is held by two",
             Rule::OneToken => "without force, one host holds the service or one grant is under way, never both or two",
             Rule::ReleaseIsCovered => "a release finds the server stopped, the address gone, the compilation stored",
@@ -106,6 +113,8 @@ fn check_said(host: &Host, event: &Event, message: &Message, fresh: bool, effect
             durable == (disk.known, disk.promised, disk.held, &disk.grant)
         }
         Message::Released(grant) => disk.grant.as_ref() == Some(grant),
+        // Nobody new comes to this host any more.
+        Message::AdmissionYielded(grant) => disk.grant.as_ref() == Some(grant) && !host.address,
         Message::FenceAck { term } => {
             let first_start =
                 matches!(event, Event::Received(e) if matches!(e.message, Message::Fence { bootstrap: true, .. }));
@@ -124,8 +133,18 @@ fn check_said(host: &Host, event: &Event, message: &Message, fresh: bool, effect
 }
 
 fn check_begun(host: &Host, work: &Work, effects: &mut Effects) {
+    if !is_noted(host, work) {
+        effects.breaks(
+            Rule::StoredFirst,
+            format!("{work:?} could not be undone after a restart"),
+        );
+    }
     match work {
-        Work::Serve { .. } | Work::TakeAddress { .. } | Work::Resume { .. } | Work::ResolveRequests { .. } => {
+        Work::Serve { .. }
+        | Work::TakeAddress { .. }
+        | Work::Appear { .. }
+        | Work::Resume { .. }
+        | Work::ResolveRequests { .. } => {
             check_term(host, work, effects);
         }
         Work::StopServer {
@@ -145,9 +164,27 @@ fn check_begun(host: &Host, work: &Work, effects: &mut Effects) {
     }
 }
 
+/// What must be undone should its round come to nothing is on the disk before it begins.
+fn is_noted(host: &Host, work: &Work) -> bool {
+    let disk = host.disk.clone().unwrap_or_default();
+    let begun = disk.begun.map(|begun| begun.step);
+    match work {
+        Work::StopAdmitting { .. } => begun >= Some(Step::Admission),
+        Work::StopServer {
+            purpose: StopPurpose::Release,
+            ..
+        } => disk.grant.is_some() || begun >= Some(Step::Server),
+        Work::Arm { .. } => begun == Some(Step::Arm),
+        Work::WarmUp { .. } => begun == Some(Step::WarmUp),
+        Work::Redirect { .. } | Work::EndFlows { .. } => disk.grant.is_some(),
+        _ => true,
+    }
+}
+
 fn check_term(host: &Host, work: &Work, effects: &mut Effects) {
     if let Work::Serve { term, .. }
     | Work::TakeAddress { term, .. }
+    | Work::Appear { term, .. }
     | Work::Resume { term }
     | Work::ResolveRequests { term, .. } = work
         && host.held() != Some(*term)
@@ -224,13 +261,18 @@ pub(crate) struct Past {
 pub(crate) fn check_all(hosts: &[&Host], who: usize, past: &Past, effects: &Effects) -> Option<Rule> {
     let mut held: Vec<Term> = hosts.iter().filter_map(|host| host.held()).collect();
     held.sort_unstable();
-    let admitting: Vec<&&Host> = hosts.iter().filter(|host| host.admits()).collect();
+    let admits = |host: &&&Host| host.admits() || (host.admits_sent_on() && is_sent_to(hosts, host));
+    let admitting: Vec<&&Host> = hosts.iter().filter(admits).collect();
     if admitting.len() > 1 {
         return Some(Rule::OneServes);
     }
-    if admitting
-        .first()
-        .is_some_and(|host| host.held().is_none() || host.held() != held.last().copied())
+    let may_overlap = hosts.iter().all(|host| host.plan.1.mode == Mode::Overlap);
+    if !may_overlap && hosts.iter().filter(|host| host.runs()).count() > 1 {
+        return Some(Rule::OneRuns);
+    }
+    if let Some(host) = admitting.first()
+        && (host.held().is_none() || host.held() != held.last().copied())
+        && !is_yielded(hosts, host)
     {
         return Some(Rule::ServesTheHighest);
     }
@@ -257,6 +299,18 @@ pub(crate) fn check_all(hosts: &[&Host], who: usize, past: &Past, effects: &Effe
     None
 }
 
+fn is_sent_to(hosts: &[&Host], to: &Host) -> bool {
+    hosts.iter().any(|host| host.redirects.as_ref() == Some(name_of(to)))
+}
+
+/// Whether this host has yielded and does not send new flows on yet, or they come to it and it has not heard of it.
+fn is_yielded(hosts: &[&Host], who: &Host) -> bool {
+    hosts.iter().any(|host| {
+        let by = |grant: &Grant| grant.seal.is_none() && (grant.to == *name_of(who) || name_of(host) == name_of(who));
+        host.disk.as_ref().and_then(|disk| disk.grant.as_ref()).is_some_and(by)
+    })
+}
+
 fn second_has_it(hosts: &[&Host], who: usize) -> bool {
     let Some(grant) = hosts[who].disk.as_ref().and_then(|disk| disk.grant.as_ref()) else {
         return true;
@@ -264,7 +318,7 @@ fn second_has_it(hosts: &[&Host], who: usize) -> bool {
     let named = |host: &&&Host| name_of(host) == &grant.to;
     let second = hosts.iter().find(named);
     // A disk that is lost after it confirmed can't be known of.
-    second.is_some_and(|second| second.lost_disks > 0 || second.stored.get(&grant.round) == Some(&grant.seal))
+    second.is_some_and(|second| second.lost_disks > 0 || second.stored.get(&grant.round) == grant.seal.as_ref())
 }
 
 fn name_of(host: &Host) -> &HostName {

@@ -56,6 +56,23 @@ pub(crate) const STEPS: &[&str] = &[
     "took-over",
 ];
 
+/// The same where both servers may run.
+pub(crate) const OVERLAP_STEPS: &[&str] = &[
+    "fault-reported",
+    "arming",
+    "warming-up",
+    "shutdown-commanded",
+    "drain-started",
+    "admission-yielded",
+    "redirected",
+    "grant-accepted",
+    "serving",
+    "compilation-sealed",
+    "compilation-stored",
+    "server-stopping",
+    "released",
+];
+
 /// More free steps than any stage needs: beyond it, somebody talks without end.
 const MOST_STEPS: u32 = 5_000;
 

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use understudy_protocol::{
-    Action, CompilationSeal, Digest, Event, Fault, FaultKind, Finish, HostName, Message, Order, Output, PauseScope,
-    PluginRefusal, RoleName, ServerState, Severity, Stored, TimerName, Verdict, Work,
+    Action, CompilationSeal, Digest, Durable, Event, Fault, FaultKind, Finish, HostName, Message, Order, Output,
+    PauseScope, PluginRefusal, RoleName, ServerState, Severity, Stored, TimerName, Verdict, Work,
 };
 
 use crate::host::{Effects, Host, LATER, NOW, Parcel};
@@ -149,7 +149,7 @@ impl Turn {
         let host = &mut self.host;
         host.boots += 1;
         host.machine = Some(host.new_machine());
-        let still_serving = host.admits();
+        let still_serving = host.runs() && host.mark;
         host.went_on = still_serving && host.held().is_some();
         self.handle(&Event::Started { still_serving });
     }
@@ -176,14 +176,15 @@ impl Turn {
         if let Some(entry) = output.entry() {
             self.effects.step = Some(entry.step);
             if let Some(durable) = &entry.durable {
-                self.effects.released = durable.grant.is_some() && held.is_some() && durable.held.is_none();
+                let seal = |durable: &Durable| durable.grant.as_ref().and_then(|grant| grant.seal);
+                self.effects.released = seal(durable).is_some() && self.host.disk.as_ref().and_then(seal).is_none();
                 self.host.disk = Some(durable.clone());
             }
         }
         let (machine, actions) = output.accept(Stored::confirmed());
         self.host.machine = Some(machine.with_deadlines(|_| LATER));
         if let Event::Received(envelope) = event
-            && let Message::Released(grant) = &envelope.message
+            && let Message::Released(grant) | Message::AdmissionYielded(grant) = &envelope.message
             && held.is_none()
             && self.host.held().is_some()
         {
@@ -266,12 +267,25 @@ impl Turn {
                 host.stored.insert(*round, *seal);
             }
             Work::StopServer { .. } => (host.server, host.by_hand) = (ServerState::Stopped, false),
-            Work::DropAddress { .. } => host.address = false,
-            Work::Serve { .. } => (host.server, host.by_hand) = (ServerState::Serving, false),
-            Work::Resume { .. } | Work::TakeAddress { .. } => host.address = true,
+            Work::DropAddress { .. } => (host.address, host.mark, host.redirects) = (false, false, None),
+            Work::Serve { .. } | Work::WarmUp { .. } => (host.server, host.by_hand) = (ServerState::Serving, false),
+            Work::Resume { .. } => host.address = true,
+            Work::TakeAddress { .. } => {
+                (host.address, host.mark, host.armed) = (true, true, false);
+                host.redirects = None;
+            }
+            Work::Arm { .. } => host.armed = true,
+            Work::Disarm { .. } => host.armed = false,
+            Work::Appear { .. } => (host.address, host.mark, host.armed) = (true, true, true),
+            Work::Redirect { to, .. } => (host.address, host.redirects) = (false, Some(to.clone())),
             Work::StandBy { .. } => (host.server, host.by_hand) = (ServerState::StandingBy, false),
             Work::Observe => return Finish::Observed(host.server),
-            Work::StopAdmitting { .. } | Work::Settle { .. } | Work::ResolveRequests { .. } | Work::Reboot { .. } => {}
+            Work::PrepareYield { .. }
+            | Work::EndFlows { .. }
+            | Work::StopAdmitting { .. }
+            | Work::Settle { .. }
+            | Work::ResolveRequests { .. }
+            | Work::Reboot { .. } => {}
         }
         Finish::Done
     }

@@ -17,7 +17,13 @@ pub(super) async fn come(world: Arc<World>, service: ServiceName) {
 
 impl State {
     pub(super) fn admitting(&self, service: &ServiceName) -> Vec<HostName> {
-        let admits = |name: &&HostName| self.hosts[*name].servers[service].admits_clients();
+        let server = |name: &HostName| &self.hosts[name].servers[service];
+        let sent_to = |name: &HostName| {
+            let mut hosts = self.hosts.values().map(|host| &host.servers[service]);
+            hosts.any(|other| other.redirects.as_ref() == Some(name))
+        };
+        let admits =
+            |name: &&HostName| server(name).admits_clients() || (server(name).admits_sent_on() && sent_to(name));
         self.hosts.keys().filter(admits).cloned().collect()
     }
 

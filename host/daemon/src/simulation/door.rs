@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use understudy_address::{AddressError, Flow, Holding, Quiet};
+use understudy_address::{AddressError, Flow, Holding, Quiet, Remaining};
 use understudy_protocol::{HostName, ServiceName};
 
-use super::server::Trouble;
+use super::server::{Server, Trouble};
 use super::world::World;
 use crate::edges::Door;
 
@@ -22,7 +22,11 @@ pub(super) struct SimulatedDoor {
 }
 
 impl SimulatedDoor {
-    async fn carry_out(&self, what: &'static str, to: fn(Holding) -> Holding) -> Result<(), AddressError> {
+    async fn carry_out(
+        &self,
+        what: &'static str,
+        change: impl FnOnce(&mut Server) + Send + 'static,
+    ) -> Result<(), AddressError> {
         let door = self.clone();
         let moving = tokio::spawn(async move {
             let _turn = door.turn.lock().await;
@@ -35,8 +39,8 @@ impl SimulatedDoor {
                     return Err("simulated");
                 }
                 let server = state.server(&door.who, &door.service);
-                server.address = to(server.address);
-                let now = server.address.as_str();
+                change(server);
+                let now = server.address_in_words();
                 state.say(
                     door.who.as_str(),
                     format_args!("{} address: {what}: {now}", door.service),
@@ -62,12 +66,20 @@ impl SimulatedDoor {
 #[async_trait]
 impl Door for SimulatedDoor {
     async fn take(&self) -> Result<(), AddressError> {
-        self.carry_out("take", |_| Holding::Admitting).await
+        self.carry_out("take", |server| {
+            (server.address, server.armed) = (Holding::Admitting, false);
+            server.redirects = None;
+        })
+        .await
     }
 
     async fn hold(&self) -> Result<(), AddressError> {
-        let hold = |now| if now == Holding::Admitting { Holding::Held } else { now };
-        self.carry_out("hold", hold).await
+        self.carry_out("hold", |server| {
+            if server.address == Holding::Admitting {
+                server.address = Holding::Held;
+            }
+        })
+        .await
     }
 
     async fn quiesce(&self, within: Duration) -> Quiet {
@@ -77,7 +89,47 @@ impl Door for SimulatedDoor {
     }
 
     async fn drop_address(&self) -> Result<(), AddressError> {
-        self.carry_out("drop", |_| Holding::Dropped).await
+        self.carry_out("drop", |server| {
+            server.address = Holding::Dropped;
+            server.redirects = None;
+        })
+        .await
+    }
+
+    async fn can_overlap(&self, _: &HostName) -> Result<(), AddressError> {
+        self.carry_out("can-overlap", |_| ()).await
+    }
+
+    async fn arm(&self, _: &HostName) -> Result<(), AddressError> {
+        self.carry_out("arm", |server| server.armed = true).await
+    }
+
+    async fn disarm(&self) -> Result<(), AddressError> {
+        self.carry_out("disarm", |server| server.armed = false).await
+    }
+
+    async fn yield_to(&self, second: &HostName) -> Result<(), AddressError> {
+        let second = second.clone();
+        self.carry_out("yield", move |server| {
+            server.address = Holding::Yielding;
+            server.redirects = Some(second);
+        })
+        .await
+    }
+
+    async fn appear(&self) -> Result<(), AddressError> {
+        self.carry_out("appear", |server| server.address = Holding::Admitting)
+            .await
+    }
+
+    async fn settled(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        self.quiesce(within).await;
+        Ok(Vec::new())
+    }
+
+    async fn drained(&self, within: Duration) -> Result<Vec<Remaining>, AddressError> {
+        self.quiesce(within).await;
+        Ok(Vec::new())
     }
 
     fn holding(&self) -> Holding {

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use understudy_address::Holding;
-use understudy_protocol::{Event, HostName, Machine, Output, Plan, ServerState, ServiceName, ServiceView, Time};
+use understudy_protocol::{
+    Durable, Event, HostName, Machine, Output, Plan, ServerState, ServiceName, ServiceView, Time,
+};
 use understudy_store::JournalLine;
 
 use super::disk::{Disk, SimulatedRecords, Start};
 use super::door::SimulatedDoor;
 use super::network::SimulatedLinks;
 use super::plugin::SimulatedPlugin;
+use super::server::Server;
 use super::time::VirtualTime;
 use super::world::{Daemon, State, World};
 use crate::driver::{Clock, Driver, Service, Ticks};
@@ -191,15 +193,17 @@ async fn run(
         );
         let durable = disk.durable(&service);
         let holds = durable.as_ref().is_some_and(|durable| durable.held.is_some());
+        let completes = durable.as_ref().is_some_and(Durable::completes);
+        let moving = durable.as_ref().is_some_and(Durable::is_moving);
         let still_serving = world.step(|state| {
             if let Some(durable) = &durable {
                 state.host(&who).acted.insert(service.clone(), durable.clone());
             }
             let server = state.server(&who, &service);
-            if !holds {
-                server.address = Holding::Dropped;
+            if !holds && !moving {
+                server.lose_address();
             }
-            holds && begin.same_machine_boot && mark.is_set() && server.state == ServerState::Serving
+            (holds || completes) && begin.same_machine_boot && mark.is_set() && server.state == ServerState::Serving
         });
         let effector = Effector::start(Parts {
             service: service.clone(),
@@ -286,9 +290,7 @@ impl State {
         host.frozen = false;
         host.thaw.notify_waiters();
         if !addresses_outlive {
-            host.servers
-                .values_mut()
-                .for_each(|server| server.address = Holding::Dropped);
+            host.servers.values_mut().for_each(Server::lose_address);
         }
         self.hang_up(who, true);
     }
@@ -309,7 +311,7 @@ impl State {
         for server in host.servers.values_mut() {
             server.stop(false);
             server.cut.clear();
-            server.address = Holding::Dropped;
+            server.lose_address();
         }
     }
 

@@ -44,6 +44,9 @@ impl State {
             return Some(format!("{service}: two hosts hold one term: {held:?}"));
         }
         let who = admitting.first()?;
+        if self.is_yielded(who, service) {
+            return None;
+        }
         let mine = self.hosts[who].held(service);
         // Where clocks differ, a forced term may be below one that is not known there; it must do no other harm.
         if mine.is_none() || (self.clocks_agree && mine != terms.last().copied()) {
@@ -58,6 +61,14 @@ impl State {
             ));
         }
         None
+    }
+
+    /// Whether this host has yielded, and does not send new clients on yet, or they come to it, and it has not heard why.
+    fn is_yielded(&self, who: &HostName, service: &ServiceName) -> bool {
+        self.hosts.iter().any(|(name, host)| {
+            let grant = host.durable.get(service).and_then(|durable| durable.grant.as_ref());
+            grant.is_some_and(|grant| grant.seal.is_none() && (grant.to == *who || name == who))
+        })
     }
 
     /// An entry has reached the disk, whatever the daemon is told.
@@ -119,9 +130,12 @@ impl State {
             .durable
             .get(service)
             .and_then(|durable| durable.grant.as_ref());
-        if known.is_some_and(|known| known.round == grant.round) {
+        if known.is_some_and(|known| known.round == grant.round && known.seal == grant.seal) {
             return;
         }
+        let Some(seal) = grant.seal else {
+            return self.count("yields");
+        };
         self.count("releases");
         let server = self.server(who, service);
         let (runs, address) = (server.state != ServerState::Stopped && !server.by_hand, server.address);
@@ -132,11 +146,11 @@ impl State {
             ));
         }
         let second = self.hosts[&grant.to].disk.clone();
-        if second.sealed(grant.round) != Some(grant.seal) {
+        if second.sealed(grant.round) != Some(seal) {
             let there = second.sealed(grant.round);
             self.broken(format!(
-                "{who} releases {service} with {:?}, and {} has {there:?}",
-                grant.seal, grant.to
+                "{who} releases {service} with {seal:?}, and {} has {there:?}",
+                grant.to
             ));
         }
         let there = second.requests(grant.round);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use understudy_address::Holding;
-use understudy_protocol::{RequestState, RequestStatus, ServerState, Term, Verdict};
+use understudy_protocol::{HostName, RequestState, RequestStatus, ServerState, Term, Verdict};
 
 /// One host's server of one service.
 pub(super) struct Server {
@@ -13,6 +13,10 @@ pub(super) struct Server {
     /// The server itself takes new requests.
     pub(super) admits: bool,
     pub(super) address: Holding,
+    /// The address is here, hidden: only clients that another host sends on get through.
+    pub(super) armed: bool,
+    /// Where new clients are sent on to.
+    pub(super) redirects: Option<HostName>,
     /// Somebody else than the daemon started it.
     pub(super) by_hand: bool,
     /// Accepted and not ended: when each will.
@@ -78,6 +82,8 @@ impl Server {
             state: ServerState::Stopped,
             admits: false,
             address: Holding::Dropped,
+            armed: false,
+            redirects: None,
             by_hand: false,
             in_progress: BTreeMap::new(),
             cut: BTreeSet::new(),
@@ -88,9 +94,30 @@ impl Server {
         }
     }
 
-    /// Whether a client that comes now is served here.
+    /// Whether a client that comes to this host now is served.
     pub(super) fn admits_clients(&self) -> bool {
-        self.state == ServerState::Serving && self.admits && self.address == Holding::Admitting && !self.by_hand
+        self.takes_requests() && self.address == Holding::Admitting
+    }
+
+    /// Whether a client that another host sends on is served here.
+    pub(super) fn admits_sent_on(&self) -> bool {
+        self.takes_requests() && self.address == Holding::Dropped && self.armed
+    }
+
+    fn takes_requests(&self) -> bool {
+        self.state == ServerState::Serving && self.admits && !self.by_hand
+    }
+
+    /// The address goes from this host without anybody's doing, with every rule of a move.
+    pub(super) fn lose_address(&mut self) {
+        (self.address, self.armed) = (Holding::Dropped, false);
+        self.redirects = None;
+    }
+
+    /// How the address is, for the trace.
+    pub(super) fn address_in_words(&self) -> String {
+        let armed = if self.armed { ", armed" } else { "" };
+        format!("{}{armed}", self.address.as_str())
     }
 
     /// Requests whose time has come are complete.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use understudy_protocol::{DrainPolicy, FlapGuard, Giveback, HostName, OnUnknown, Plan, ServiceName, Timing};
+use understudy_protocol::{DrainPolicy, FlapGuard, Giveback, HostName, Mode, OnUnknown, Plan, ServiceName, Timing};
 
 use super::dice::Dice;
 
@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub(super) steps: u64,
 }
 
+/// One seed in so many moves admission first, where its addresses outlive the daemon.
+const OVERLAP_EVERY: u64 = 3;
 /// One seed in so many has the real store.
 pub(super) const REAL_STORE_EVERY: u64 = 20;
 
@@ -34,11 +36,15 @@ impl Settings {
         };
         let hosts: Vec<HostName> = names.iter().map(|name| HostName::new(name).unwrap()).collect();
         let services: &[&str] = if dice.one_in(3) { &["web", "mail"] } else { &["web"] };
-        let plans = services.iter().map(|service| plan(service, &hosts, dice)).collect();
+        let mut plans: Vec<Plan> = services.iter().map(|service| plan(service, &hosts, dice)).collect();
+        let addresses_outlive = dice.one_in(2);
+        if addresses_outlive && seed % OVERLAP_EVERY == OVERLAP_EVERY - 1 {
+            plans.iter_mut().for_each(|plan| plan.mode = Mode::Overlap);
+        }
         Settings {
             plans,
             hosts,
-            addresses_outlive: dice.one_in(2),
+            addresses_outlive,
             wild_network: dice.one_in(4),
             clocks_jump: dice.one_in(4),
             real_store: seed % REAL_STORE_EVERY == REAL_STORE_EVERY - 1,
@@ -56,6 +62,7 @@ fn plan(service: &str, hosts: &[HostName], dice: &mut Dice) -> Plan {
         service: ServiceName::new(service).unwrap(),
         me: candidates[0].clone(),
         candidates,
+        mode: Mode::Exclusive,
         on_deadline_fault: dice.pick(&policies[..2]),
         on_deadline_request: dice.pick(&policies),
         giveback: if dice.one_in(2) {

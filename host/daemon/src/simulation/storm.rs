@@ -11,7 +11,7 @@ use super::world::{State, World};
 use super::{hosts, orders};
 
 /// The calls of a drain plugin and the moves of an address that may go wrong.
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 21] = [
     "assess",
     "observe",
     "list-requests",
@@ -26,12 +26,17 @@ const CALLS: [&str; 16] = [
     "take",
     "hold",
     "drop",
+    "can-overlap",
+    "arm",
+    "disarm",
+    "yield",
+    "appear",
     "shut-down",
     "settle",
 ];
 
 /// The writes after which the most would be wrong if they were taken for what they are not.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 15] = [
     "released",
     "released",
     "grant-accepted",
@@ -41,6 +46,9 @@ const STEPS: [&str; 12] = [
     "promised",
     "fence-acknowledged",
     "fault-indicated",
+    "arming",
+    "warming-up",
+    "admission-yielded",
     "drain-aborted",
     "compilation-sealed",
     "seal-compilation",

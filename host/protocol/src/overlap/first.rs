@@ -47,7 +47,7 @@ fn enter(t: &mut Turn, drain: Drain, server_gone: bool) {
 }
 
 pub(crate) fn has_yielded(t: &Turn) -> bool {
-    t.m.durable.grant.as_ref().is_some_and(|grant| grant.seal.is_none())
+    t.m.durable.completes()
 }
 
 pub(crate) fn start_yielded(t: &mut Turn) {

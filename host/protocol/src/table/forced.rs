@@ -26,6 +26,8 @@ pub(super) const FORCE: &[Row] = &[
         "this host holds the service"),
     row("promised", &[Fresh, Unsynced, Standby, Preparing, Released, Yielded, Forcing], "Fence", Some(("nothing speaks against it", force::fence_is_acceptable)), force::promise, &[Unsynced, Standby],
         "this host will not use a lower term"),
+    row("fence-refused", &[Standby, Preparing], "Fence", Some(("it got ready for a host that is listed as stopped", force::must_make_way)), force::refuse_fence_and_make_way, &[Standby],
+        "a promise needs a stopped server: what was made ready is undone now"),
     row("fence-refused", ANY, "Fence", None, force::refuse_fence, &[],
         "this host can't promise that term"),
     row("fence-acknowledged", &[Forcing], "FenceAck", Some(("it is this attempt's", force::answer_is_current)), force::note_ack, &[Forcing, Activating],
