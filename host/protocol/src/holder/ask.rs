@@ -11,7 +11,7 @@ use super::{current_fault, go_on, parked_state, watch_shutdown_within};
 
 use crate::role::{Ask, Parked, Role};
 use crate::turn::Turn;
-use crate::{Alert, Cancel, Cause, Finish, HostName, Message, Mode, RoundId, TimerName, Work};
+use crate::{Alert, Cancel, Cause, Fault, Finish, HostName, Message, Mode, RoundId, TimerName, Work};
 
 pub(crate) fn ask_for_fault(t: &mut Turn) {
     let fault = current_fault(t);
@@ -270,6 +270,11 @@ pub(crate) fn shut_down_alone(t: &mut Turn) {
             },
         );
     }
+    drain_alone(t, fault);
+}
+
+/// Lists the requests, stops the server, and parks, with nobody to take over.
+pub(super) fn drain_alone(t: &mut Turn, fault: Fault) {
     t.m.durable.round_counter += 1;
     let round = RoundId {
         store: t.m.store,

@@ -30,13 +30,6 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
     t.raise(Alert::ServeFails { error: error.clone() });
     t.stop_timers(&[TimerName::ShutdownWithin, TimerName::Serve]);
     t.abandon();
-    t.work(Work::StopServer {
-        purpose: StopPurpose::Park,
-        forced: true,
-    });
-    if let Some(term) = t.m.durable.held {
-        t.work(Work::DropAddress { term });
-    }
     let fault = Fault {
         code: "serve-failed".to_owned(),
         kind: FaultKind::Software,
@@ -45,6 +38,17 @@ pub(crate) fn park_unstartable(t: &mut Turn) {
         shutdown_within: None,
         evidence: Vec::new(),
     };
+    if crate::overlap::overlaps(t) {
+        // The first sends new clients here already: what they have begun is listed before the server is stopped.
+        return super::ask::drain_alone(t, fault);
+    }
+    t.work(Work::StopServer {
+        purpose: StopPurpose::Park,
+        forced: true,
+    });
+    if let Some(term) = t.m.durable.held {
+        t.work(Work::DropAddress { term });
+    }
     let kept = t.m.durable.tenure.as_ref().and_then(|tenure| tenure.round);
     t.become_role(Role::Parked(Parked {
         cause: Cause::Fault(fault),
