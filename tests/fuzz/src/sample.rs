@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use understudy_protocol::{
-    Disposition, DownPhase, Durable, Entry, Fault, FaultKind, Outcome, Pause, PauseScope, PauseWord, Pauses, Progress,
-    RequestState, RequestStatus, RoleName, RoundId, Severity, StayDown, Tenure, Term, Time, Verdict,
+    Begun, Disposition, DownPhase, Durable, Entry, Fault, FaultKind, Outcome, Pause, PauseScope, PauseWord, Pauses,
+    Progress, RequestState, RequestStatus, RoleName, RoundId, Severity, StayDown, Step, Tenure, Term, Time, Verdict,
 };
 use understudy_store::{AddressLine, ClockOffset, Deed, Direction, Said, Store, StoredResponse};
 
@@ -93,6 +93,11 @@ fn durable() -> Durable {
             round: Some(ROUND),
             served: true,
             resolved: false,
+            overlaps: true,
+        }),
+        begun: Some(Begun {
+            round: ROUND,
+            step: Step::WarmUp,
         }),
         round_counter: 4,
         stay_down: Some(StayDown {
