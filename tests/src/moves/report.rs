@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::aims::Aims;
 use super::clients::Kind;
+use super::forwarding::Forwarding;
 use super::picture;
 use super::seen::Parts;
 use super::spread::Spread;
@@ -15,6 +16,7 @@ use super::subjects::{Round, Subject};
 pub struct Report {
     pub(super) rows: Vec<Row>,
     pub(super) pictured: Option<Round>,
+    pub(super) forwarding: Option<Forwarding>,
 }
 
 /// One way to move, over its rounds.
@@ -128,6 +130,9 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return self.forwarding.iter().try_for_each(|cost| write!(f, "{cost}"));
+        }
         writeln!(
             f,
             "| | rounds | requests | new requests failed | requests lost on 20 kept connections | long answers broken, of those \
@@ -137,6 +142,7 @@ impl fmt::Display for Report {
         self.write_parts(f)?;
         self.write_steps(f)?;
         self.write_errors(f)?;
+        self.forwarding.iter().try_for_each(|cost| write!(f, "{cost}"))?;
         write!(f, "{}", Aims(&self.rows))
     }
 }

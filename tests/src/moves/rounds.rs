@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::clients::Load;
+use super::forwarding;
 use super::report::{Report, Row};
 use super::subjects::Subject;
 use crate::cluster::Built;
@@ -58,7 +59,16 @@ pub fn measure(built: &Built, plan: &Plan, mut progress: impl FnMut(String)) -> 
     }
     let picture = subjects.iter().position(|subject| *subject == Subject::Overlap(None));
     let pictured = picture.and_then(|at| rounds.get(at)?.first().cloned());
-    Ok(Report { rows, pictured })
+    let forwarding = plan.only.as_deref().is_none_or(|only| FORWARDING.contains(only));
+    let forwarding = forwarding.then(|| {
+        progress(FORWARDING.to_owned());
+        forwarding::measure().context(FORWARDING)
+    });
+    Ok(Report {
+        rows,
+        pictured,
+        forwarding: forwarding.transpose()?,
+    })
 }
 
 const LOAD: Load = Load {
@@ -69,6 +79,7 @@ const LOAD: Load = Load {
 const BEFORE: Duration = Duration::from_secs(2);
 pub(super) const BUSY: &str = "overlap, 1,500 new a second, 100,000 requests";
 pub(super) const BUSY_CONTROL: &str = "control, 1,500 new a second";
+const FORWARDING: &str = "forwarding";
 const BUSY_LOAD: Load = Load {
     new: 1500,
     kept: 20,

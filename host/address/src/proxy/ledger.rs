@@ -147,11 +147,12 @@ impl Account {
         }
     }
 
-    pub(super) fn server_said(&self, bytes: &[u8]) {
+    /// The server said so many bytes; `copied` are those that this process saw, if they may be more than an answer's body.
+    pub(super) fn server_said(&self, copied: &[u8], bytes: usize) {
         let mut ledger = self.ledger();
-        ledger.interim = speech::is_interim(bytes);
-        ledger.session |= speech::upgrades(bytes);
-        ledger.history.from_server += bytes.len() as u64;
+        ledger.interim = speech::is_interim(copied);
+        ledger.session |= speech::upgrades(copied);
+        ledger.history.from_server += bytes as u64;
         ledger.spoke_last = Some(Spoke::Server);
         ledger.server_at = Instant::now();
         ledger.delivering = true;
@@ -286,6 +287,10 @@ mod tests {
         Account::new(1, any, any, History::new())
     }
 
+    fn speak(account: &Account, bytes: &[u8]) {
+        account.server_said(bytes, bytes.len());
+    }
+
     fn say(account: &Account, bytes: usize) -> Option<usize> {
         account.take_from_client(|| bytes, |n| Some(*n))
     }
@@ -295,14 +300,14 @@ mod tests {
         let account = account();
         assert_eq!(say(&account, 10), Some(10));
         assert!(!account.quiesce_if_idle(false), "the client waits for an answer");
-        account.server_said(&[b'x'; 20]);
+        speak(&account, &[b'x'; 20]);
         account.delivered();
         assert!(!account.quiesce_if_idle(false), "the answer may go on");
         std::thread::sleep(PAUSE * 2);
         assert!(account.quiesce_if_idle(false));
         assert_eq!(say(&account, 5), None);
         assert!(account.still_quiet());
-        account.server_said(b"x");
+        speak(&account, b"x");
         account.delivered();
         assert!(!account.still_quiet(), "it was a pause within an answer");
         account.reopen();
@@ -319,7 +324,7 @@ mod tests {
         let account = account();
         say(&account, 1);
         assert!(!account.quiesce_if_idle(true));
-        account.server_said(b"HTTP/1.1 100 Continue\r\n\r\n");
+        speak(&account, b"HTTP/1.1 100 Continue\r\n\r\n");
         account.delivered();
         assert!(!account.quiesce_if_idle(true));
         assert_eq!(
@@ -327,11 +332,11 @@ mod tests {
             Some(1),
             "the client must go on after an interim answer"
         );
-        account.server_said(b"HTTP/1.1 200 OK");
+        speak(&account, b"HTTP/1.1 200 OK");
         account.delivered();
         assert!(!account.quiesce_if_idle(true));
         assert_eq!(say(&account, 1), None, "held back, though the answer may go on");
-        account.server_said(b"more");
+        speak(&account, b"more");
         account.delivered();
         std::thread::sleep(PAUSE * 2);
         assert!(account.quiesce_if_idle(true) && account.still_quiet());
@@ -342,7 +347,7 @@ mod tests {
         let account = account();
         say(&account, 1);
         assert!(!account.quiesce_if_idle(true));
-        account.server_said(b"answer");
+        speak(&account, b"answer");
         account.delivered();
         assert_eq!(say(&account, 1), None);
         assert!(!account.still_quiet(), "the answer may go on");
@@ -350,7 +355,7 @@ mod tests {
         assert!(account.still_quiet());
         account.reopen();
         say(&account, 1);
-        account.server_said(b"answer");
+        speak(&account, b"answer");
         account.delivered();
         assert_eq!(say(&account, 1), Some(1), "that ended with the hold");
     }

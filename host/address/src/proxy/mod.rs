@@ -1,8 +1,8 @@
 //! A service's address where no address can move: this process listens, and forwards to the local server.
 //!
 //! Files, from the outside in: this one carries out the commands; `door` accepts; `offer` and `handover` pass a dropped
-//! listening socket to the successor; `table` and `ledger` keep account of the flows; `forward` and `pump` move their
-//! bytes.
+//! listening socket to the successor; `table` and `ledger` keep account of the flows; `forward`, `pump` and `through` move
+//! their bytes.
 //!
 //! Invariant: the listening socket is open from `take` until a successor has it or the linger time is over, whatever
 //! else happens in between. What can't be kept: the process that holds a connection is killed, and the connection
@@ -20,6 +20,7 @@ mod origin;
 mod pump;
 mod speech;
 mod table;
+mod through;
 
 use std::io;
 use std::net::SocketAddr;

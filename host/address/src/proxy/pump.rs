@@ -10,6 +10,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::ledger::{Account, Gate};
+use super::speech;
+use super::through::Through;
 
 /// How one direction ended.
 #[derive(Debug)]
@@ -25,30 +27,27 @@ pub(super) enum End {
 /// Client to server, until the client has finished; waits while the client is held back.
 pub(super) async fn upward(account: &Account, client: &TcpStream, server: &TcpStream) -> End {
     let mut gate = account.gate();
-    let mut buffer = Vec::new();
+    let mut through = Through::default();
     let mut first = account.history().untouched();
     loop {
         // The sender lives in the account, so this can't fail.
         let _ = gate.wait_for(|gate| *gate == Gate::Open).await;
-        if client.readable().await.is_err() {
+        if through.readable(client).await.is_err() {
             return End::SpeakerBroke;
         }
-        buffer.clear();
-        buffer.reserve_exact(CHUNK);
-        let read = account.take_from_client(|| client.try_read_buf(&mut buffer), |read| read.as_ref().ok().copied());
-        match read {
+        let taken = account.take_from_client(|| through.take(client, None), |taken| taken.as_ref().ok().copied());
+        match taken {
             None => continue,
             Some(Ok(0)) => return finish(server),
             Some(Ok(_)) => {
                 if std::mem::take(&mut first) {
-                    account.opened_with(&buffer);
+                    account.opened_with(through.copied());
                 }
-                if write_all(server, &buffer).await.is_err() {
+                if through.give(server).await.is_err() {
                     return End::ListenerBroke;
                 }
             }
-            // Nothing there: give the memory back while the client is silent.
-            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => buffer = Vec::new(),
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
             Some(Err(_)) => return End::SpeakerBroke,
         }
     }
@@ -57,23 +56,21 @@ pub(super) async fn upward(account: &Account, client: &TcpStream, server: &TcpSt
 /// Server to client, until the server has finished. Leaves the client's connection open: the caller decides what the
 /// server's end means to the client.
 pub(super) async fn downward(account: &Account, client: &TcpStream, server: &TcpStream) -> End {
-    let mut buffer = Vec::new();
+    let mut through = Through::default();
     loop {
-        if server.readable().await.is_err() {
+        if through.readable(server).await.is_err() {
             return End::SpeakerBroke;
         }
-        buffer.clear();
-        buffer.reserve_exact(CHUNK);
-        match server.try_read_buf(&mut buffer) {
+        match through.take(server, Some(speech::INTERIM)) {
             Ok(0) => return End::Finished,
-            Ok(_) => {
-                account.server_said(&buffer);
-                if write_all(client, &buffer).await.is_err() {
+            Ok(bytes) => {
+                account.server_said(through.copied(), bytes);
+                if through.give(client).await.is_err() {
                     return End::ListenerBroke;
                 }
                 account.delivered();
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => buffer = Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return End::SpeakerBroke,
         }
     }
@@ -104,6 +101,3 @@ pub(super) async fn write_all(to: &TcpStream, mut bytes: &[u8]) -> io::Result<()
     }
     Ok(())
 }
-
-/// Large enough that system calls do not dominate a big transfer.
-const CHUNK: usize = 64 * 1024;

@@ -24,7 +24,8 @@ pub(super) fn is_interim(said: &[u8]) -> bool {
 const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
 const HTTP_2: &[u8] = b"PRI * HTTP/2";
 const SWITCHING: &[u8] = b"HTTP/1.1 101";
-const INTERIM: &[u8] = b"HTTP/1.1 1";
+/// With what an interim answer and an upgrade begin.
+pub(super) const INTERIM: &[u8] = b"HTTP/1.1 1";
 const END: &[u8] = b"\r\n\r\n";
 
 #[cfg(test)]

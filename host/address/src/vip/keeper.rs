@@ -225,7 +225,11 @@ impl Round {
             for address in &self.config.addresses {
                 let router = forwards(&self.config.interface);
                 let mut frames = frames::announcements(address.ip, wire.link(), router);
-                frames.push(frames::probe(address.ip, wire.link()));
+                // Not while the host before may still have the address: it would answer to everybody (IPv6), and
+                // neighbours that have just come here would go back to it in the middle of a connection.
+                if self.speaks_since.elapsed() >= GRACE {
+                    frames.push(frames::probe(address.ip, wire.link()));
+                }
                 if let Err(error) = frames.iter().try_for_each(|frame| wire.send(frame)) {
                     let event = AddressEvent::AnnounceFails {
                         address: address.ip,
