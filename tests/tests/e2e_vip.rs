@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use understudy_tests::cluster::{Bed, PATIENCE, Wishes, wait_for};
-use understudy_tests::lan::{Lan, OWN, VIPS, Watch, link_address, play};
+use understudy_tests::lan::{CLIENT, Lan, OWN, VIPS, Watch, link_address, play};
 use understudy_tests::load::{Load, Plan, RedisPlan, Report, Service, WebPlan, read_back};
 
 const REDIS: IpAddr = IpAddr::V4(VIPS[0]);
@@ -182,6 +182,36 @@ fn a_killed_daemon_leaves_the_address_and_its_restart_finds_what_is_true_by_then
         .await?;
         assert!(lan.has("beta", WEB)?);
         assert!(bed.cluster.beta.rest.service("web").await?.serves);
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// The host says this of the service until further notice.
+async fn told(bed: &Bed, host: &str, what: &str) -> Result<()> {
+    let told = async || {
+        let service = bed.cluster.host(host).rest.service("web").await?;
+        Ok(service.alerts.iter().any(|alert| alert.starts_with(what)))
+    };
+    wait_for(&bed.cluster, &format!("{host} tells of {what}"), PATIENCE, told).await
+}
+
+#[test]
+fn what_others_do_to_an_address_is_mended_and_told() {
+    play(async |lan: Arc<Lan>| {
+        let bed = Bed::serving(&on(&lan, &["web"])).await?;
+        // Somebody removes it from the host that serves, and somebody adds it where it does not belong.
+        lan.run("alpha", &format!("ip address del {WEB}/24 dev eth0"))?;
+        let back = async || lan.has("alpha", WEB);
+        wait_for(&bed.cluster, "the address is back", PATIENCE, back).await?;
+        lan.run("beta", &format!("ip address add {WEB}/24 dev eth0"))?;
+        let gone = async || Ok(!lan.has("beta", WEB)?);
+        wait_for(&bed.cluster, "the address is gone", PATIENCE, gone).await?;
+        told(&bed, "beta", "address-leftover-removed: ").await?;
+        // A third machine has it too, and answers for it.
+        lan.run(CLIENT, &format!("ip address add {WEB}/32 dev eth0"))?;
+        told(&bed, "alpha", "address-duplicate: ").await?;
+        assert!(bed.cluster.alpha.rest.service("web").await?.serves);
         Ok(())
     })
     .unwrap();

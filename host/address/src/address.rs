@@ -4,13 +4,14 @@
 //! one after another, each to its end. It must not know why it is told to do something.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 use understudy_protocol::{HostName, ServiceName};
 
 use crate::config::AddressConfig;
 use crate::proxy::Proxy;
+use crate::troubles::Troubles;
 use crate::vip::Vip;
 use crate::{AddressError, AddressEvent, Flow, Quiet, Remaining};
 
@@ -19,6 +20,7 @@ use crate::{AddressError, AddressEvent, Flow, Quiet, Remaining};
 pub struct Address {
     kind: Kind,
     events: broadcast::Sender<AddressEvent>,
+    troubles: Troubles,
 }
 
 /// Whether this host has the address.
@@ -59,7 +61,9 @@ impl Address {
     /// # Errors
     /// A contradiction in the configuration, or the exact capability, module or sysctl that is missing.
     pub async fn new(config: AddressConfig, service: ServiceName, host: HostName) -> Result<Self, AddressError> {
-        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (events, heard) = broadcast::channel(EVENTS_KEPT);
+        let troubles = Troubles::default();
+        troubles.follow(heard);
         let kind = match config {
             AddressConfig::Proxy(config) => Kind::Proxy(Arc::new(Proxy::new(config, service, host, events.clone())?)),
             AddressConfig::Vip(config) => {
@@ -68,7 +72,7 @@ impl Address {
                 Kind::Vip(vip)
             }
         };
-        Ok(Address { kind, events })
+        Ok(Address { kind, events, troubles })
     }
 
     /// From now on this host admits clients. Undoes a hold as well.
@@ -260,6 +264,12 @@ impl Address {
     /// What happens from now on. A receiver that does not keep up loses the oldest events and is told so.
     pub fn events(&self) -> broadcast::Receiver<AddressEvent> {
         self.events.subscribe()
+    }
+
+    /// What is wrong with the address now, in words that begin with the event's name: somebody else has it too, it can't
+    /// be put back, its link is down, and the like.
+    pub fn troubles(&self) -> Vec<String> {
+        self.troubles.standing(Instant::now())
     }
 
     /// The daemon ends.

@@ -17,6 +17,7 @@ mod flow;
 mod nft;
 mod privilege;
 mod proxy;
+mod troubles;
 mod vip;
 
 pub use address::{Address, Holding};

@@ -170,7 +170,9 @@ impl Round {
         let mut restored = false;
         for address in self.config.addresses.clone() {
             if present.contains(&address) {
-                self.failing.remove(&address.ip);
+                if self.failing.remove(&address.ip).is_some() {
+                    self.report(AddressEvent::Restored { address: address.ip });
+                }
                 continue;
             }
             match self.kernel.add(interface.index, address).await {

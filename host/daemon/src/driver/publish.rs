@@ -133,7 +133,8 @@ impl Publisher {
             probes: shown::probes(context),
             takeover_started_at_ms: self.begun_at(view).map(shown::millis),
         };
-        let shown = wire::ServiceView::new(view, around);
+        let mut shown = wire::ServiceView::new(view, around);
+        shown.alerts.extend(context.parts.address.troubles());
         if let Some(takeover) = &shown.takeover
             && let (Some(round), Some(cause)) = (&takeover.round, &takeover.cause)
         {

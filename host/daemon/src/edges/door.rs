@@ -22,6 +22,10 @@ pub(crate) trait Door: Send + Sync {
     async fn drained(&self, within: Duration) -> Result<Vec<Remaining>, AddressError>;
     fn holding(&self) -> Holding;
     fn flows(&self) -> Vec<Flow>;
+    /// What is wrong with it now, in words.
+    fn troubles(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[async_trait]
@@ -76,5 +80,9 @@ impl Door for Address {
 
     fn flows(&self) -> Vec<Flow> {
         Address::flows(self)
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        Address::troubles(self)
     }
 }
