@@ -4,7 +4,8 @@
 //!  store ─ runtime ─ addresses ─ plugins ─ peers ─ driver (one task) ─ API
 //! ```
 //!
-//! Invariants: nothing is served before the store is open and writable; an orderly stop leaves the servers and, for a
+//! Invariants: nothing is served before the store is open and writable; no machine begins before the API has its port;
+//! an orderly stop leaves the servers and, for a
 //! `vip`, the addresses as they are: the daemon is not the server.
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ const INPUTS: usize = 1024;
 /// When something that the daemon needs can't be had: each names the place and the mend.
 pub async fn run(mut config: Config, file: &Path) -> anyhow::Result<()> {
     let store = open_store(&config).await?;
+    // Before any machine begins: a daemon that then could not show what it does would have to stop in the middle of it.
+    let door = bind_api(&config).await?;
     let machine_boot_id = machine_boot_id();
     let start = store.next_boot(&machine_boot_id).await?;
     let runtime = Runtime::new(RuntimeConfig {
@@ -108,7 +111,7 @@ pub async fn run(mut config: Config, file: &Path) -> anyhow::Result<()> {
     );
     let answerers = (prover, rehearser);
     tokio::spawn(answer_peers(asked, peers.clone(), answerers.clone()));
-    let api = start_api(&config, publisher, store.clone(), inputs.clone(), answerers).await?;
+    let api = start_api(door, &config, publisher, store.clone(), inputs.clone(), answerers);
     let pruning = tokio::spawn(prune(store.clone()));
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
@@ -371,18 +374,24 @@ impl RunningApi {
     }
 }
 
-async fn start_api(
-    config: &Config,
-    publisher: Arc<Publisher>,
-    store: Store,
-    inputs: mpsc::Sender<Input>,
-    answerers: (Prover, Rehearser),
-) -> anyhow::Result<RunningApi> {
+/// Where the API listens, and what it demands of callers: all that can be wrong with it.
+async fn bind_api(config: &Config) -> anyhow::Result<(TcpListener, understudy_api::ApiConfig)> {
     let settings = api_settings(config)?;
     let listen = settings.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("the API can't listen on {listen}; see [api] listen"))?;
+    Ok((listener, settings))
+}
+
+fn start_api(
+    (listener, settings): (TcpListener, understudy_api::ApiConfig),
+    config: &Config,
+    publisher: Arc<Publisher>,
+    store: Store,
+    inputs: mpsc::Sender<Input>,
+    answerers: (Prover, Rehearser),
+) -> RunningApi {
     let services = config.services.iter().map(|service| service.name.clone()).collect();
     let surface = Surface::new(config.host.name.clone(), publisher, store, inputs, services, answerers);
     let router = understudy_api::router(Arc::new(surface), settings);
@@ -391,7 +400,7 @@ async fn start_api(
         let _ = stopped.await;
     };
     let task = tokio::spawn(understudy_api::serve(listener, router, ended));
-    Ok(RunningApi { stop, task })
+    RunningApi { stop, task }
 }
 
 fn api_settings(config: &Config) -> anyhow::Result<understudy_api::ApiConfig> {

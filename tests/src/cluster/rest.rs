@@ -93,9 +93,14 @@ impl Rest {
 
     /// The whole journal, oldest line first.
     pub async fn journal(&self) -> Result<Vec<JournalLine>> {
+        self.journal_after(0).await
+    }
+
+    /// The journal's lines after this one, oldest first.
+    pub async fn journal_after(&self, seq: u64) -> Result<Vec<JournalLine>> {
         let mut lines: Vec<JournalLine> = Vec::new();
         loop {
-            let after = lines.last().map_or(0, |line| line.seq);
+            let after = lines.last().map_or(seq, |line| line.seq);
             let page: Vec<JournalLine> = self.get(&format!("/api/v1/journal?after={after}&limit={PAGE}")).await?;
             if page.is_empty() {
                 return Ok(lines);
@@ -144,6 +149,13 @@ impl Rest {
     pub async fn order(&self, service: &str, order: &str, body: Value) -> Result<()> {
         let path = format!("/api/v1/services/{service}/{order}");
         let answer = self.send(Method::POST, &path, Some(body)).await?;
+        self.read::<Value>(answer, &path).await.map(drop)
+    }
+
+    /// Ends a pause of a service; a refusal is a [`Problem`].
+    pub async fn end_pause(&self, service: &str) -> Result<()> {
+        let path = format!("/api/v1/services/{service}/pause");
+        let answer = self.send(Method::DELETE, &path, Some(json!({ "by": "demo" }))).await?;
         self.read::<Value>(answer, &path).await.map(drop)
     }
 
