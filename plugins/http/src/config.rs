@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) window: usize,
     /// … and how many of them must have failed. One that doesn't listen at all fails at once.
     pub(crate) max_failures: usize,
+    /// How long a server that fails so may go on before it must be down. None: as long as nobody takes over.
+    pub(crate) shutdown_within_ms: Option<u64>,
     /// Where the server says how many requests it is working on.
     pub(crate) in_flight: Option<InFlight>,
     /// Where it lists them: a JSON array of objects, see the README.
@@ -71,6 +73,7 @@ impl Default for Config {
             health_statuses: Vec::new(),
             window: 5,
             max_failures: 3,
+            shutdown_within_ms: None,
             in_flight: None,
             requests_path: None,
             stop_admitting: None,

@@ -78,7 +78,10 @@ fn unhealthy(config: &Config, health: &Health, looks: Looks) -> Option<Fault> {
             .evidence("path", &config.health_path)
             .evidence("failed-looks", format!("{failed} of the last {}", config.window));
         if failed >= config.max_failures {
-            fault
+            match config.shutdown_within_ms {
+                Some(ms) => fault.within_ms(ms),
+                None => fault,
+            }
         } else {
             Fault {
                 severity: Severity::Impaired,
@@ -179,6 +182,17 @@ mod tests {
             Verdict::Healthy
         );
         assert_eq!(Looks(0b10).after(false), Looks(0b101));
+    }
+
+    #[test]
+    fn the_operator_says_how_long_it_may_go_on() {
+        let config = Config {
+            shutdown_within_ms: Some(90_000),
+            ..Config::default()
+        };
+        let fault = |looks| unhealthy(&config, &Health::Status(503), Looks(looks)).unwrap();
+        assert_eq!(fault(0b111).shutdown_within_ms, Some(90_000));
+        assert_eq!(fault(0b1).shutdown_within_ms, None, "not while it only tells somebody");
     }
 
     #[test]

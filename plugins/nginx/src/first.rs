@@ -70,13 +70,13 @@ pub(crate) fn settle(call: &Call, config: &Config) -> Result<Step, PluginError> 
     Ok(step.keep(FORMAT, &Memory { settling, ..memory }))
 }
 
-pub(crate) fn shut_down(manner: Manner) -> Result<Step, PluginError> {
+pub(crate) fn shut_down(call: &Call, manner: Manner) -> Result<Step, PluginError> {
     match (process::left()?, manner) {
         (Left::Nothing, _) => return Ok(Step::done()),
         // It has been told already.
         (Left::Connections(..) | Left::Process, Manner::Graceful) => {}
         (Left::Listening, Manner::Graceful) => process::run("quit")?,
-        (_, Manner::Forced) => process::run("stop")?,
+        (_, Manner::Forced) => return process::stop_all(call.attempt()),
     }
     process::until_gone()
 }

@@ -40,6 +40,7 @@ impl Plugin for Nginx {
         .asks("command:start")
         .asks("command:quit")
         .asks("command:stop")
+        .asks("command:kill")
         .asks("command:status")
         .asks("system")
         .asks("sockets")
@@ -64,8 +65,8 @@ impl Drain for Nginx {
         first::settle(call, config)
     }
 
-    fn shut_down(_call: &Call, _config: &Config, manner: Manner) -> Result<Step, PluginError> {
-        first::shut_down(manner)
+    fn shut_down(call: &Call, _config: &Config, manner: Manner) -> Result<Step, PluginError> {
+        first::shut_down(call, manner)
     }
 
     fn resume(_call: &Call, config: &Config) -> Result<Step, PluginError> {

@@ -30,6 +30,30 @@ pub(crate) fn run(name: &str) -> Result<(), PluginError> {
     Err(PluginError::retryable("command-failed", message).seen("command", name))
 }
 
+/// Stops nginx without waiting for its requests. `stop` speaks to the first process alone: where that one is dead, its
+/// workers go on, and only `kill` reaches them.
+pub(crate) fn stop_all(attempt: u32) -> Result<Step, PluginError> {
+    if attempt <= 1 && run("stop").is_ok() {
+        return until_gone();
+    }
+    match commands::run("kill", &Attributes::new(), COMMAND_TIMEOUT_MS) {
+        Ok(_) => until_gone(),
+        Err(error) if host::is_absent(&error) => {
+            let stopped = run("stop");
+            let step = until_gone()?;
+            Ok(match (&step.status, stopped) {
+                (Status::Done, _) => step,
+                (_, Ok(())) => Step::working(format!("nginx does not stop: {DEAD}"), 50),
+                (_, Err(error)) => Step::working(format!("{}: {DEAD}", error.message), 50),
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What keeps `stop` from stopping, and the mend.
+const DEAD: &str = "if its first process is dead, declare and grant the command `kill`";
+
 /// What is left of nginx.
 pub(crate) enum Left {
     Nothing,

@@ -170,7 +170,7 @@ fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes
     );
     text.push_str(&match &wishes.knobs {
         _ if service == SERVICES[0] => redis(site, other),
-        Some(_) => knobs::plugin(site),
+        Some(policies) => knobs::plugin(policies, site),
         None => nginx(site),
     });
     if let Some(policies) = wishes.knobs.as_ref() {
@@ -258,7 +258,7 @@ fn nginx(site: &Site) -> String {
     let mut text = format!(
         "[[service.plugin]]\ncomponent = \"nginx.wasm\"\n\
          grant = [\"endpoint:server\", \"endpoint:status\", \"command:test\", \"command:start\", \"command:quit\", \
-         \"command:stop\", \"command:status\", \"system\", \"sockets\"]\n\
+         \"command:stop\", \"command:kill\", \"command:status\", \"system\", \"sockets\"]\n\
          disks = [{disk}]\n\n\
          [service.plugin.config]\nhealth-path = \"{health}\"\nstatus-path = \"{STATUS_PATH}\"\n\
          disk-paths = [{disk}]\nmin-disk-free-bytes = {MIN_DISK_FREE}\n\n\
@@ -268,13 +268,13 @@ fn nginx(site: &Site) -> String {
         health = QUICK_FILE.path,
         server = site.web.address(),
     );
-    let status = status(&site.web.pid_file(), "nginx: master");
     for (name, argv_, changes) in [
         ("test", site.web.command(&["-t", "-q"]), false),
         ("start", site.web.command(&[]), true),
         ("quit", site.web.command(&["-s", "quit"]), true),
         ("stop", site.web.command(&["-s", "stop"]), true),
-        ("status", status, false),
+        ("kill", site.web.kill_command(), true),
+        ("status", site.web.status_command(), false),
     ] {
         let _infallible = write!(
             text,
@@ -286,7 +286,7 @@ fn nginx(site: &Site) -> String {
 }
 
 /// Whether the process that the pid file names runs. A dead one that nobody has waited for has no command line.
-pub(super) fn status(pid_file: &Path, title: &str) -> Vec<String> {
+fn status(pid_file: &Path, title: &str) -> Vec<String> {
     let script = format!(
         "grep -q '{title}' \"/proc/$(cat '{}')/cmdline\" 2>/dev/null",
         pid_file.display()

@@ -13,7 +13,7 @@ mod redis;
 mod sweep;
 
 pub use disk::DataDisk;
-pub use nginx::{Nginx, STATUS_PATH};
+pub use nginx::{Nginx, STATUS_PATH, for_each_process};
 pub use ports::free_ports;
 pub use process::{Owned, is_root, limit_file_size, run_to_end, wait_until};
 pub use redis::RedisServer;

@@ -101,6 +101,16 @@ impl Nginx {
         fixed.iter().chain(arguments).map(|word| (*word).to_owned()).collect()
     }
 
+    /// Whether any process of it is there: a command that succeeds then. A worker may outlive the first process.
+    pub fn status_command(&self) -> Vec<String> {
+        for_each_process(&self.data, "exit 0", "exit 1")
+    }
+
+    /// Ends every process of it at once: a command.
+    pub fn kill_command(&self) -> Vec<String> {
+        for_each_process(&self.data, "kill -KILL $p", "exit 0")
+    }
+
     /// The running server's first process, if it runs.
     pub fn process(&self) -> Option<Owned> {
         Owned::by_pid_file(&self.pid_file(), &self.folder)
@@ -125,4 +135,19 @@ impl Nginx {
         self.process()
             .map_or(Ok(()), |process| process.end(Duration::from_secs(10)))
     }
+}
+
+/// A command that does something with every nginx that writes to this folder, and something at the end. A worker is known
+/// by nothing else: its title names no file, and its parent may be dead.
+pub fn for_each_process(folder: &Path, action: &str, end: &str) -> Vec<String> {
+    // Without braces: in a command of the daemon they are parameters. A process may end between two looks.
+    let script = format!(
+        "cd /proc; exec 2>/dev/null; for p in [0-9]*; do \
+         read -r name <$p/comm || continue; \
+         test \"$name\" = nginx || continue; \
+         ls -l $p/fd | grep -qF '{}/' || continue; \
+         {action}; done; {end}",
+        folder.display()
+    );
+    ["/bin/sh", "-c", &script].map(str::to_owned).to_vec()
 }

@@ -1,7 +1,7 @@
 //! Processes: which are ours, and how they are ended.
 //!
 //! Invariant: nothing is ended by its name alone. A process is ours when its program is one that we start *and* its
-//! command line or its working folder lies in our folder.
+//! command line, its working folder or its log lies in our folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,18 @@ impl Owned {
         let named = folder
             .to_str()
             .is_some_and(|text| self.command.contains(&format!("{text}/")));
-        PROGRAMS.contains(&self.program.as_str()) && (named || self.cwd.starts_with(folder))
+        PROGRAMS.contains(&self.program.as_str())
+            && (named || self.cwd.starts_with(folder) || (self.program == "nginx" && self.has_open(folder)))
+    }
+
+    /// A worker of nginx names no file in its title, and its parent may be dead: its log tells whose it is.
+    fn has_open(&self, folder: &Path) -> bool {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.pid))
+            .into_iter()
+            .flatten()
+            .flatten();
+        open.filter_map(|fd| fs::read_link(fd.path()).ok())
+            .any(|file| file.starts_with(folder))
     }
 }
 

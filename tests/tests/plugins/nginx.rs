@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use understudy_protocol::{FaultKind, HostName, Outcome, RequestState, ServerState, ServiceName, Severity, Verdict};
 use understudy_runtime::{Endpoint, Expectation, Manner, Status, Target};
+use understudy_tests::servers::for_each_process;
 
 use crate::bed::{Bed, end_process_of, free_port, program, run, until};
 use crate::redis::{command, fault};
@@ -125,6 +126,9 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         end_process_of(&self.folder.join("pid"));
+        // Its workers, too, whose first process may be dead.
+        let all = for_each_process(&self.folder, "kill -KILL $p", "exit 0");
+        run(&all.iter().map(String::as_str).collect::<Vec<_>>());
     }
 }
 
@@ -160,6 +164,36 @@ fn get(port: u16, path: &'static str) -> JoinHandle<String> {
         let _ = stream.read_to_string(&mut answer);
         answer.lines().next().unwrap_or_default().to_owned()
     })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_whose_first_process_is_dead_are_ended_too() {
+    let bed = Bed::new();
+    let port = free_port();
+    let nginx = Nginx::new(&bed, "a", port, port);
+    nginx.start();
+    // The first process listens before it has a worker.
+    assert_eq!(get(port, "/").join().unwrap(), "HTTP/1.1 200 OK");
+    end_process_of(&nginx.folder.join("pid"));
+    let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(listens(), "a worker goes on without it");
+
+    let mut without = nginx.side(&bed, "a", "{}").await;
+    let mut said = String::new();
+    for _ in 0..2 {
+        // Nobody may have waited for the dead process yet: then the command seems to work.
+        said = format!("{:?}", without.shut_down_once(Manner::Forced).await);
+    }
+    assert!(said.contains("`kill`") && listens(), "the mend is named: {said}");
+
+    let mut target = nginx.target("a", "{}");
+    target.granted.insert("command:kill".parse().unwrap());
+    let kill = for_each_process(&nginx.folder, "kill -KILL $p", "exit 0");
+    target.commands.insert("kill".to_owned(), command(kill, true));
+    let mut with = Side::new(bed.plugin("nginx").await, target);
+    with.shut_down(Manner::Forced).await;
+    assert!(!listens());
+    assert_eq!(with.observe().await, ServerState::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
