@@ -16,6 +16,7 @@ const SLOW_DRAIN: Policies = Policies {
     on_unknown: "alert",
     auto_giveback: false,
     reboot: false,
+    shutdown_within_ms: None,
 };
 
 fn knobs(lan: &Arc<Lan>) -> Wishes {

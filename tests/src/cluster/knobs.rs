@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::Site;
-use super::config::{argv, status};
+use super::config::argv;
 
 /// The policies of a service with knobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,8 @@ pub struct Policies {
     pub auto_giveback: bool,
     /// Whether a cure needs a command.
     pub reboot: bool,
+    /// How long an unhealthy server may go on, in milliseconds.
+    pub shutdown_within_ms: Option<u32>,
 }
 
 /// Something that can be made to go wrong on one host.
@@ -142,12 +144,18 @@ impl Site {
     }
 }
 
+/// The words as one line of a shell.
+fn quoted(words: &[String]) -> String {
+    let word = |word: &String| format!("'{}'", word.replace('\'', "'\\''"));
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn knob_folder(site: &Site) -> PathBuf {
     site.folder.join("knobs")
 }
 
 /// The plugin's table.
-pub(super) fn plugin(site: &Site) -> String {
+pub(super) fn plugin(policies: &Policies, site: &Site) -> String {
     let knobs = knob_folder(site);
     let unless = |knobs_that_prevent: &[(Knob, &str)], command: String| {
         let tests: String = knobs_that_prevent
@@ -192,19 +200,23 @@ pub(super) fn plugin(site: &Site) -> String {
         (
             "kill",
             true,
-            unless(&[(Knob::KillHangs, "exit 0")], nginx(&["-s", "stop"])),
+            unless(&[(Knob::KillHangs, "exit 0")], quoted(&site.web.kill_command())),
         ),
-        ("status", false, status(&site.web.pid_file(), "nginx: master")),
+        ("status", false, site.web.status_command()),
     ];
     let mut text = format!(
         "[[service.plugin]]\ncomponent = \"http.wasm\"\n\
          grant = [\"endpoint:server\", \"command:test\", \"command:start\", \"command:stop\", \"command:kill\", \
          \"command:status\"]\n\n\
          [service.plugin.config]\nhealth-path = \"/{HEALTH}\"\nhealth-statuses = [200]\nwindow = 1\nmax-failures = 1\n\
-         timeout-ms = 1000\nin-flight = {{ path = \"/{IN_FLIGHT}\" }}\nrequests-path = \"/{REQUESTS}\"\n\
+         timeout-ms = 1000\n{within}in-flight = {{ path = \"/{IN_FLIGHT}\" }}\nrequests-path = \"/{REQUESTS}\"\n\
          resolve = {{ method = \"GET\", path = \"/{RESOLVED}\" }}\n\n\
          [service.plugin.endpoints.server]\ntcp = \"{}\"\n",
         site.web.address(),
+        within = policies
+            .shutdown_within_ms
+            .map(|ms| format!("shutdown-within-ms = {ms}\n"))
+            .unwrap_or_default(),
     );
     for (name, changes, words) in commands {
         text.push_str(&format!(
@@ -223,12 +235,18 @@ pub(super) fn settings(policies: &Policies, service: &str, site: &Site) -> Strin
         on_unknown,
         auto_giveback,
         reboot,
+        shutdown_within_ms: _,
     } = policies;
+    // The hosts differ, so that each can be the one whose patience ends first.
+    let at_most = if site.name == super::HOSTS[0] { 4500 } else { 1500 };
     let giveback = if *auto_giveback { "auto" } else { "manual" };
     let mut text = format!(
         "\n[service.probe]\ninterval = \"250ms\"\ntimeout = \"500ms\"\nrise = 1\nfall = 2\non_unknown = \"{on_unknown}\"\n\n\
-         [service.drain]\ndeadline = \"1500ms\"\non_fault = \"{on_fault}\"\non_request = \"{on_request}\"\n\n\
+         [service.drain]\ndeadline = \"1500ms\"\non_fault = \"{on_fault}\"\non_request = \"{on_request}\"\n\
+         extend_at_most = \"{at_most}ms\"\n\n\
          [service.giveback]\npolicy = \"{giveback}\"\ndelay = \"300ms\"\nattempts = 20\n\n\
+         # A pair is used for story after story: it would be taken for flapping.\n\
+         [service.flap]\ntakeovers = 0\n\n\
          [service.timing]\nhello = \"200ms\"\ndiagnosis = \"1s\"\nanswer = \"1500ms\"\nretry = \"1s\"\nassessment = \"1s\"\n\
          offer = \"2s\"\ncompilation = \"2s\"\nstop = \"1500ms\"\nrelease = \"300ms\"\nserve = \"3s\"\nstay_down = \"500ms\"\n\
          observe = \"300ms\"\nhold = \"500ms\"\nsilence = \"2s\"\nfence = \"2s\"\nreboot = \"2s\"\n"

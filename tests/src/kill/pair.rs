@@ -16,10 +16,12 @@ use super::{Fault, Moment};
 use crate::cluster::{Built, Cluster, Giveback, HOSTS, Host, Ports, SERVICES, ServiceView, Wishes};
 use crate::lan::{Lan, VIPS, Watch};
 use crate::load::{RedisClient, Reply, ask_once};
-use crate::servers::{DataDisk, Guard, QUICK_FILE};
+use crate::servers::{DataDisk, Guard, QUICK_FILE, run_to_end};
 
 /// The longest way back to the beginning on a busy machine: a restart, a takeover and a giveback, with all their timers.
 const RECOVERY: Duration = Duration::from_secs(45);
+/// The longest until what became of a request is asked once more, and said.
+const RESOLVED: Duration = Duration::from_secs(12);
 /// Room for a store of thousands of lines, and little to fill.
 const STORE_MEBIBYTES: u32 = 24;
 /// Between looks.
@@ -102,6 +104,12 @@ impl Pair {
             .context("no answer within 3 s")?
     }
 
+    /// The number of the last line in a host's journal.
+    pub(super) async fn last_line(&self, host: &str) -> u64 {
+        let lines = self.host(host).rest.journal().await.unwrap_or_default();
+        lines.last().map_or(0, |line| line.seq)
+    }
+
     /// Gives an order; whether it was accepted. No answer counts as not.
     pub async fn order(&self, host: &str, order: &str, body: serde_json::Value) -> bool {
         self.host(host).rest.order(self.service, order, body).await.is_ok()
@@ -109,7 +117,7 @@ impl Pair {
 
     /// The host's daemon kills or stops itself at this row.
     pub fn arm(&self, host: &str, moment: Moment, fault: Fault, row: &str) -> Result<()> {
-        let signal = if fault == Fault::Killed { "kill" } else { "stop" };
+        let signal = if fault.kills() { "kill" } else { "stop" };
         let text = format!("{}\t{}\t{row}\t{signal}", moment.as_str(), self.service);
         fs::write(crash_folder(self.host(host)).join("die-at"), text).context("arming a crash point")
     }
@@ -149,6 +157,12 @@ impl Pair {
         self.store(host).free()
     }
 
+    /// The disk of a host's store becomes read-only (`ro`) or writable again (`rw`).
+    pub(super) fn remount_store(&self, host: &str, mode: &str) -> Result<()> {
+        let path = self.store(host).path().display().to_string();
+        run_to_end(&["mount", "-o", &format!("remount,{mode}"), &path].map(str::to_owned)).map(drop)
+    }
+
     fn store(&self, host: &str) -> &DataDisk {
         &self.stores[usize::from(host != HOSTS[0])]
     }
@@ -169,6 +183,7 @@ impl Pair {
 
     /// Everything that a story did to the hosts is undone; daemons that are down are started, as systemd would.
     pub async fn calm(&mut self) -> Result<()> {
+        self.lan.heal_all();
         for name in HOSTS {
             self.signal_servers(name, Signal::CONT)?;
             let host = self.cluster.host_mut(name);
@@ -294,16 +309,51 @@ impl Pair {
             .context("no answer within 2 s")?
     }
 
-    /// What must never have been seen since the last call: two hosts with the address, or (where no story starts a
-    /// server past its daemon) two running servers.
-    pub fn exclusive(&self, servers_too: bool) -> Result<()> {
+    /// What must never have been seen since the last call: two hosts with the address, or two running servers; as far
+    /// as the story does not bring that about itself.
+    pub fn exclusive(&self, story: &Story) -> Result<()> {
         let addresses = self.watch.both_had_the_address();
         let servers = self.watch.both_servers_ran();
         self.watch.forget();
-        ensure!(addresses.is_empty(), "both hosts had the address, for {addresses:?}");
+        if !story.vouched_wrongly {
+            ensure!(addresses.is_empty(), "both hosts had the address, for {addresses:?}");
+        }
         // A Redis that stands by runs.
-        if servers_too && self.service != SERVICES[0] {
+        if !story.by_hand && self.service != SERVICES[0] {
             ensure!(servers.is_empty(), "both servers ran, for {servers:?}");
+        }
+        Ok(())
+    }
+
+    /// Of every takeover that was done, each request of its compilation has a disposition.
+    pub async fn requests_are_accounted_for(&self) -> Result<()> {
+        let end = Instant::now() + RESOLVED;
+        loop {
+            match self.accounted_for().await {
+                Err(_) if Instant::now() < end => tokio::time::sleep(LOOK).await,
+                found => return found,
+            }
+        }
+    }
+
+    async fn accounted_for(&self) -> Result<()> {
+        for name in HOSTS {
+            let rest = &self.host(name).rest;
+            let takeovers = rest.takeovers(self.service).await?;
+            let done = |round: &str| {
+                takeovers.iter().any(|takeover| {
+                    takeover.id == round && takeover.state == "done" && takeover.second.as_deref() == Some(name)
+                })
+            };
+            for kept in rest.compilations(self.service).await? {
+                let disposed: u64 = kept.outcomes.values().sum();
+                ensure!(
+                    !done(&kept.round) || disposed == kept.count,
+                    "{name} says of {disposed} of {} requests of round {} what became of them",
+                    kept.count,
+                    kept.round
+                );
+            }
         }
         Ok(())
     }

@@ -15,8 +15,12 @@ use crate::cluster::{Built, HOSTS};
 use crate::lan::{Lan, stay_and_play};
 use crate::servers::Guard;
 
-/// How many pairs at once; three keep two cores busy, most of a pair's time is waiting.
-const WORKERS: usize = 3;
+/// How many pairs at once; four keep two cores busy, most of a pair's time is waiting.
+const WORKERS: usize = 4;
+/// So often a case is tried whose row was not reached.
+const ROUNDS: usize = 3;
+/// With this in the environment, a story that stops says what both hosts were doing.
+const WHY: &str = "UNDERSTUDY_KILL_WHY";
 
 /// How many pairs at once, as far as `UNDERSTUDY_KILL_WORKERS` does not say otherwise.
 pub fn workers() -> usize {
@@ -24,15 +28,20 @@ pub fn workers() -> usize {
     said.and_then(|said| said.parse().ok()).unwrap_or(WORKERS)
 }
 
-/// Plays every story once (or only one), without a crash; what each took is in the answer.
+/// Plays every story (or only one) so many times, without a crash; what each took is in the answer.
 ///
 /// # Errors
 /// When a pair does not come to rest after a story.
-pub fn survey_all(only: Option<&str>, mut tell: impl FnMut(&str) + Send) -> Result<Survey> {
+pub fn survey_all(only: Option<&str>, times: usize, tell: impl Fn(&str) + Sync) -> Result<Survey> {
     let wanted = |story: &&'static Story| only.is_none_or(|name| story.name == name);
-    let stories: Vec<&'static Story> = STORIES.iter().filter(wanted).collect();
+    let mut stories: Vec<&'static Story> = STORIES
+        .iter()
+        .filter(wanted)
+        .flat_map(|story| vec![story; times])
+        .collect();
+    // A pair is made anew for other policies: the stories of one kind follow each other.
+    stories.sort_by_key(|story| (story.unborn, story.service, story.policies));
     let (surveyed, after) = (Mutex::new(Vec::new()), Mutex::new(BTreeSet::new()));
-    let tell = Mutex::new(&mut tell);
     in_parallel(
         stories,
         |story| story,
@@ -40,11 +49,10 @@ pub fn survey_all(only: Option<&str>, mut tell: impl FnMut(&str) + Send) -> Resu
             let (taken, later, wrong) = survey(pair, story).await;
             lock(&after).extend(later);
             let count = taken.len();
-            let text = match &wrong {
+            tell(&match &wrong {
                 None => format!("{}: {count} rows", story.name),
                 Some(wrong) => format!("{}: {count} rows, and then: {wrong}", story.name),
-            };
-            (tell.lock().unwrap_or_else(PoisonError::into_inner))(&text);
+            });
             lock(&surveyed).push((story.name.to_owned(), taken, wrong.clone()));
             wrong.is_none()
         },
@@ -63,6 +71,9 @@ pub fn survey_all(only: Option<&str>, mut tell: impl FnMut(&str) + Send) -> Resu
 /// What the story took, what was taken on the way back, and what was wrong.
 async fn survey(pair: &mut Pair, story: &Story) -> (Vec<Taken>, Vec<String>, Option<String>) {
     let told = story.play(pair).await;
+    if told.is_err() && std::env::var_os(WHY).is_some() {
+        println!("{}", pair.cluster.describe().await);
+    }
     let mut taken = Vec::new();
     for host in HOSTS {
         let host_took = |row| Taken {
@@ -74,7 +85,7 @@ async fn survey(pair: &mut Pair, story: &Story) -> (Vec<Taken>, Vec<String>, Opt
     let recovered = async {
         pair.calm().await?;
         pair.recover().await?;
-        pair.exclusive(!story.by_hand)?;
+        pair.exclusive(story)?;
         pair.journals_are_whole().await
     };
     let wrong = recovered.await.err().map(|error| format!("{error:#}"));
@@ -86,28 +97,45 @@ async fn survey(pair: &mut Pair, story: &Story) -> (Vec<Taken>, Vec<String>, Opt
     (taken, later, wrong)
 }
 
-/// Plays all cases, in any order; `tell` hears each verdict. A case whose row was not reached is played once more.
+/// Plays all cases, in any order; `tell` hears each verdict. A case whose row was not reached is played again, in another
+/// story where there is one; its last verdict counts.
 ///
 /// # Errors
 /// When no pair can be made.
 pub fn play_all(cases: &[Case], tell: impl Fn(&Verdict) + Sync) -> Result<Vec<Verdict>> {
-    let verdicts = Mutex::new(Vec::new());
-    let story_of = |case: &Case| STORIES.iter().find(|story| story.name == case.story);
-    let mut known = Vec::new();
+    let mut open: Vec<Case> = cases.to_vec();
+    let mut verdicts = Vec::new();
+    for round in 0..ROUNDS {
+        let last = round + 1 == ROUNDS;
+        let (judged, missed): (Vec<_>, Vec<_>) = play_round(&open, round, &tell)?
+            .into_iter()
+            .partition(|verdict| last || verdict.reached || verdict.wrong.is_some());
+        verdicts.extend(judged);
+        open = missed.into_iter().map(|verdict| verdict.case).collect();
+    }
+    Ok(verdicts)
+}
+
+fn play_round(cases: &[Case], round: usize, tell: &(impl Fn(&Verdict) + Sync)) -> Result<Vec<Verdict>> {
+    let mut jobs = Vec::new();
     for case in cases {
-        let story = story_of(case).with_context(|| format!("no story is called {}", case.story))?;
-        known.push((case.clone(), story));
+        let name = case.stories.get(round % case.stories.len().max(1));
+        let story = STORIES
+            .iter()
+            .find(|story| Some(story.name) == name.map(String::as_str));
+        jobs.push((
+            case.clone(),
+            story.with_context(|| format!("no story is called {name:?}"))?,
+        ));
     }
     // A pair is made anew for other policies: the cases of one kind follow each other.
-    known.sort_by_key(|(_, story)| (story.unborn, story.service, story.policies));
+    jobs.sort_by_key(|(_, story)| (story.unborn, story.service, story.policies));
+    let verdicts = Mutex::new(Vec::new());
     in_parallel(
-        known,
+        jobs,
         |(_, story)| story,
         async |pair: &mut Pair, (case, story): (Case, &'static Story)| {
-            let mut verdict = case.play(pair, story).await;
-            if !verdict.reached && verdict.wrong.is_none() && !story.unborn {
-                verdict = case.play(pair, story).await;
-            }
+            let verdict = case.play(pair, story).await;
             tell(&verdict);
             let well = verdict.wrong.is_none();
             lock(&verdicts).push(verdict);

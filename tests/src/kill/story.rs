@@ -10,6 +10,7 @@ use super::plot::{
     A, B, ask, declined, fault, first_start, forced, moved, pause, power_failure, refusals, refusals_while_busy, rest,
     serves, started_by_hand, turn, until, until_step,
 };
+use super::scenes;
 use crate::cluster::{Knob, Policies};
 
 /// A story.
@@ -24,6 +25,8 @@ pub struct Story {
     pub unborn: bool,
     /// Whether it starts servers past their daemons.
     pub by_hand: bool,
+    /// Whether an operator says in it that a host is stopped which is not.
+    pub vouched_wrongly: bool,
 }
 
 const PLAIN: Policies = Policies {
@@ -32,6 +35,7 @@ const PLAIN: Policies = Policies {
     on_unknown: "alert",
     auto_giveback: false,
     reboot: false,
+    shutdown_within_ms: None,
 };
 const BY_ITSELF: Policies = Policies {
     on_fault: "abort",
@@ -39,6 +43,18 @@ const BY_ITSELF: Policies = Policies {
     on_unknown: "take-over",
     auto_giveback: true,
     reboot: true,
+    shutdown_within_ms: None,
+};
+
+/// Both hosts grant a drain more time: alpha three times, beta once.
+const EXTENDS: Policies = Policies {
+    on_fault: "extend",
+    on_request: "extend",
+    ..PLAIN
+};
+const MUST_BE_DOWN: Policies = Policies {
+    shutdown_within_ms: Some(2_500),
+    ..EXTENDS
 };
 
 const fn plain(name: &'static str) -> Story {
@@ -48,12 +64,27 @@ const fn plain(name: &'static str) -> Story {
         policies: PLAIN,
         unborn: false,
         by_hand: false,
+        vouched_wrongly: false,
     }
 }
 
 const fn by_itself(name: &'static str) -> Story {
     Story {
         policies: BY_ITSELF,
+        ..plain(name)
+    }
+}
+
+const fn extends(name: &'static str) -> Story {
+    Story {
+        policies: EXTENDS,
+        ..plain(name)
+    }
+}
+
+const fn must_be_down(name: &'static str) -> Story {
+    Story {
+        policies: MUST_BE_DOWN,
         ..plain(name)
     }
 }
@@ -67,6 +98,10 @@ pub const STORIES: &[Story] = &[
     Story {
         unborn: true,
         ..plain("first start, while the other stands still")
+    },
+    Story {
+        unborn: true,
+        ..plain("first start on both at once")
     },
     plain("fault"),
     plain("requested at the standby"),
@@ -99,16 +134,35 @@ pub const STORIES: &[Story] = &[
     plain("the releaser is gone for a while"),
     plain("the assessment hangs"),
     plain("the second is never well"),
+    plain("paused"),
+    plain("the second's answer is lost"),
     Story {
         by_hand: true,
         ..plain("started by hand")
     },
+    Story {
+        by_hand: true,
+        ..plain("started and ended by hand")
+    },
+    Story {
+        by_hand: true,
+        vouched_wrongly: true,
+        ..plain("wrongly said to be stopped")
+    },
+    extends("too long for a fault"),
+    extends("too long for an order"),
+    extends("too long for a fault, away from home"),
+    extends("no word on more time, for a fault"),
+    extends("no word on more time, for an order"),
+    must_be_down("must be down, and nobody takes over"),
+    must_be_down("must be down, and gets well meanwhile"),
     by_itself("home by itself"),
     by_itself("drain extended"),
     by_itself("aborted for a fault"),
     by_itself("the reboot fails"),
     by_itself("the reboot hangs"),
     by_itself("unknown moves it"),
+    by_itself("unknown, and paused"),
     Story {
         service: "redis",
         ..plain("redis requested")
@@ -148,29 +202,13 @@ impl Story {
                 until(pair, A, serves).await
             }
             "drain too long for an order" | "the server can't drain" => {
-                turn(
-                    pair,
-                    A,
-                    if self.name.contains("can't") {
-                        Knob::SettleFails
-                    } else {
-                        Knob::Busy
-                    },
-                )?;
+                self.keep_from_draining(pair)?;
                 ask(pair, A).await;
                 until(pair, A, |v| v.role == "draining").await?;
                 until(pair, A, serves).await
             }
             "drain too long for a fault" | "the server can't drain, and must" => {
-                turn(
-                    pair,
-                    A,
-                    if self.name.contains("can't") {
-                        Knob::SettleFails
-                    } else {
-                        Knob::Busy
-                    },
-                )?;
+                self.keep_from_draining(pair)?;
                 turn(pair, A, Knob::Unhealthy)?;
                 until(pair, B, serves).await
             }
@@ -328,15 +366,20 @@ impl Story {
                 until(pair, B, |v| v.role == "parked").await?;
                 until(pair, A, serves).await
             }
-            "first start, while the other stands still" => {
-                pair.host(B).daemon.freeze()?;
-                pair.order(A, "bootstrap", json!({ "by": "test" })).await;
-                pause(2500).await;
-                pair.host(B).daemon.thaw()?;
-                until(pair, A, |v| v.role != "forcing").await?;
-                pair.order(A, "bootstrap", json!({ "by": "test" })).await;
-                until(pair, A, serves).await
-            }
+            "first start, while the other stands still" => scenes::first_start_waits(pair).await,
+            "first start on both at once" => scenes::first_start_on_both(pair).await,
+            "paused" => scenes::paused(pair).await,
+            "unknown, and paused" => scenes::paused_and_unknown(pair).await,
+            "the second's answer is lost" => scenes::answer_lost(pair).await,
+            "started and ended by hand" => scenes::ended_by_hand(pair).await,
+            "wrongly said to be stopped" => scenes::wrongly_said_to_be_stopped(pair).await,
+            "too long for a fault" => scenes::too_long(pair, A, true).await,
+            "too long for an order" => scenes::too_long(pair, A, false).await,
+            "too long for a fault, away from home" => scenes::too_long_away(pair).await,
+            "no word on more time, for a fault" => scenes::no_word_on_more_time(pair, true).await,
+            "no word on more time, for an order" => scenes::no_word_on_more_time(pair, false).await,
+            "must be down, and nobody takes over" => scenes::must_be_down(pair, false).await,
+            "must be down, and gets well meanwhile" => scenes::must_be_down(pair, true).await,
             "home by itself" => {
                 turn(pair, A, Knob::Unhealthy)?;
                 until(pair, B, serves).await?;
@@ -373,5 +416,12 @@ impl Story {
             }
             other => bail!("no story is called {other}"),
         }
+    }
+
+    /// The server is busy for too long, or does not say whether it is.
+    fn keep_from_draining(&self, pair: &Pair) -> Result<()> {
+        let says_nothing = self.name.contains("can't");
+        let knob = if says_nothing { Knob::SettleFails } else { Knob::Busy };
+        turn(pair, A, knob)
     }
 }

@@ -177,6 +177,14 @@ impl Lan {
         self.run(to, &format!("nft delete table ip cut_{from}")).map(drop)
     }
 
+    /// Undoes every [`Lan::cut`] between the hosts.
+    pub fn heal_all(&self) {
+        for (from, to) in [(HOSTS[0], HOSTS[1]), (HOSTS[1], HOSTS[0])] {
+            // Most of the time there is nothing to heal.
+            let _not_cut = self.heal(from, to);
+        }
+    }
+
     /// Every process on a node.
     pub fn pids(&self, node: &str) -> Result<Vec<u32>> {
         let pids = run_to_end(&["ip", "netns", "pids", &self.namespace(node)].map(str::to_owned))?;
