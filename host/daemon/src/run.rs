@@ -35,7 +35,7 @@ use crate::peers::{Pace, PeerEvent, Peers, PeersConfig};
 use crate::proof::Prover;
 use crate::rehearsal::Rehearser;
 use crate::reload;
-use crate::signals::{Signals, Wanted};
+use crate::signals::{Reloads, Signals, Wanted};
 use crate::surface::Surface;
 
 /// Inputs that wait for the driver: more than a busy second brings, few enough that a stuck driver pushes back.
@@ -46,6 +46,8 @@ const INPUTS: usize = 1024;
 /// # Errors
 /// When something that the daemon needs can't be had: each names the place and the mend.
 pub async fn run(mut config: Config, file: &Path) -> anyhow::Result<()> {
+    // First of all: a SIGHUP that nobody watches for ends the process.
+    let reloads = Reloads::watch();
     let store = open_store(&config).await?;
     // Before any machine begins: a daemon that then could not show what it does would have to stop in the middle of it.
     let door = bind_api(&config).await?;
@@ -116,7 +118,7 @@ pub async fn run(mut config: Config, file: &Path) -> anyhow::Result<()> {
     let driving = tokio::spawn(driver.run(waiting));
     info!(host = %config.host.name, api = %config.api.listen, cluster = %config.cluster.listen, "understudy runs");
     notify::ready();
-    let mut signals = Signals::watch();
+    let mut signals = Signals::watch(reloads);
     while signals.next().await == Wanted::Reload {
         notify::reloading();
         if let Some(changes) = reload::read_again(file, &mut config, &store).await {

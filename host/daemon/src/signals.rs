@@ -16,12 +16,22 @@ pub(crate) struct Signals {
     hup: Option<Signal>,
 }
 
+/// Wishes to read the configuration again, from the first moment on: one that comes during the start is kept for its end.
+pub(crate) struct Reloads(Option<Signal>);
+
+impl Reloads {
+    pub(crate) fn watch() -> Reloads {
+        Reloads(watched(SignalKind::hangup()))
+    }
+}
+
 impl Signals {
-    pub(crate) fn watch() -> Signals {
+    /// The others end a daemon that still starts at once.
+    pub(crate) fn watch(reloads: Reloads) -> Signals {
         Signals {
             term: watched(SignalKind::terminate()),
             int: watched(SignalKind::interrupt()),
-            hup: watched(SignalKind::hangup()),
+            hup: reloads.0,
         }
     }
 

@@ -22,7 +22,7 @@ const RESTART: Duration = Duration::from_millis(100);
 /// How long whatever is not a kill lasts: longer than every timer of a pair with knobs.
 const LASTS: Duration = Duration::from_millis(3_500);
 /// A daemon that can't start says so within this time.
-const REFUSAL: Duration = Duration::from_secs(3);
+const REFUSAL: Duration = Duration::from_secs(6);
 /// The longest that the other host takes to serve by itself, after which an operator decides.
 const BY_ITSELF: Duration = Duration::from_secs(5);
 /// How long an operator's word may take to be obeyed on a busy machine.
@@ -140,11 +140,11 @@ async fn killed(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<()> 
     pair.cluster.host_mut(me).daemon.start()
 }
 
-/// The signal is sent; a process may take a moment to be gone, with all its files.
+/// A process that was sent a signal, or that refuses, may take a moment to be gone with all its files.
 async fn until_dead(me: &str, pair: &mut Pair) -> Result<()> {
     let end = Instant::now() + REFUSAL;
     while pair.cluster.host_mut(me).daemon.runs() {
-        ensure!(Instant::now() < end, "the daemon of {me} survives a SIGKILL");
+        ensure!(Instant::now() < end, "the daemon of {me} still runs");
         pause(5).await;
     }
     Ok(())
@@ -173,14 +173,13 @@ async fn read_only(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<(
         }
         pause(300).await;
     }
+    // The last one may still be on its way.
+    let refused = until_dead(me, pair).await;
     note_refusal(me, pair, verdict);
     let noted = lasts_no_more(pair, verdict, &[other(me)]).await;
     pair.remount_store(me, "rw")?;
     noted?;
-    ensure!(
-        !pair.cluster.host_mut(me).daemon.runs(),
-        "the daemon of {me} runs with a store that it can't write to"
-    );
+    refused.context("its store can't be written to")?;
     pair.cluster.host_mut(me).daemon.start()
 }
 

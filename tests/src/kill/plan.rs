@@ -18,6 +18,9 @@ pub struct Excuse {
     pub why: &'static str,
 }
 
+/// Why a row is excused that only a service in overlap mode takes.
+const OVERLAP: &str = "a service whose servers may overlap: the stories here move exclusive ones; played on the machine, in the simulation and by the model";
+
 /// The rows that no story reaches for certain, each with its reason.
 pub const EXCUSED: &[Excuse] = &include!("excused.in");
 
