@@ -141,7 +141,7 @@ fn state(steps: &[JournalLine]) -> TakeoverState {
         TakeoverState::TakingOver
     } else if has(&DONE) {
         TakeoverState::Done
-    } else if has(&["released"]) {
+    } else if has(&["released", "admission-yielded"]) {
         TakeoverState::Released
     } else if has(&CANCELLED) {
         TakeoverState::Cancelled
@@ -162,8 +162,12 @@ fn new_term(steps: &[JournalLine]) -> Option<Term> {
 }
 
 /// From the moment in which the first stopped admitting to the moment in which the second admitted, by the two hosts'
-/// own clocks.
+/// own clocks. Where admission was yielded to a server that ran already there is no such time.
 fn outage(steps: &[JournalLine]) -> Option<u64> {
+    let at = |step: &str| steps.iter().position(|line| line.step == step);
+    if let (Some(redirected), Some(serving)) = (at("redirected"), at("serving")) {
+        return (at("warming-up") < Some(redirected) && serving > redirected).then_some(0);
+    }
     let held = steps.iter().find(|line| line.step == "drain-started")?.at_ms;
     let admitted = steps
         .iter()

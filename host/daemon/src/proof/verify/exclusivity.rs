@@ -4,11 +4,13 @@
 use understudy_api::wire::ProofOutage;
 
 use super::findings::Findings;
+use super::overlap;
 use super::story::{Course, Story, clocks_between};
 use crate::proof::statement::{Direction, Statement};
 
 pub(super) fn check(story: &Story<'_>, findings: &mut Findings) -> Option<ProofOutage> {
     match (story.course, story.first, story.second) {
+        (Course::Moved, Some(first), Some(second)) if story.overlaps => overlap::exclusive(first, second, findings),
         (Course::Moved, Some(first), Some(second)) => moved(first, second, findings),
         (Course::Moved, ..) => {
             findings.unproven("exclusivity", "it takes both hosts' words");
@@ -109,7 +111,7 @@ fn address_gap(first: &Statement, second: &Statement) -> Option<i64> {
     Some(between(first, second, held.at_ms, taken.at_ms).0)
 }
 
-fn between(first: &Statement, second: &Statement, closed_ms: u64, opened_ms: u64) -> (i64, Option<u64>) {
+pub(super) fn between(first: &Statement, second: &Statement, closed_ms: u64, opened_ms: u64) -> (i64, Option<u64>) {
     let clocks = clocks_between(first, second);
     let offset_us = i128::from(clocks.map_or(0, |(offset, _)| offset));
     let us = (i128::from(opened_ms) - i128::from(closed_ms)) * 1000 - offset_us;
@@ -118,6 +120,6 @@ fn between(first: &Statement, second: &Statement, closed_ms: u64, opened_ms: u64
 }
 
 /// Steps with which a host begins to admit clients.
-const SERVES: [&str; 2] = ["server-serves", "serving"];
+pub(super) const SERVES: [&str; 2] = ["server-serves", "serving"];
 /// Times are whole milliseconds.
 const ROUNDING_MS: u64 = 2;

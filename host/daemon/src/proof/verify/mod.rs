@@ -9,6 +9,7 @@ mod compilation;
 mod exclusivity;
 mod findings;
 mod order;
+mod overlap;
 mod seal;
 mod story;
 #[cfg(test)]

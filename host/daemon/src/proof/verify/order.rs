@@ -1,6 +1,7 @@
 //! Did each host take its steps in the protocol's order, in one round and with the right terms?
 
 use super::findings::Findings;
+use super::overlap;
 use super::story::{Course, Story, round_text};
 use crate::proof::statement::{Direction, Statement};
 
@@ -10,12 +11,23 @@ pub(super) fn check(story: &Story<'_>, findings: &mut Findings) {
     match story.course {
         Course::Moved => {
             let mut against = Vec::new();
-            against.extend(story.first.and_then(|first| out_of_order(first, &FIRST)));
-            against.extend(story.second.and_then(|second| out_of_order(second, &SECOND)));
+            let (firsts, seconds): (&[Chain], &[Chain]) = if story.overlaps {
+                (&overlap::FIRST, &overlap::SECOND)
+            } else {
+                (&[FIRST], &[SECOND])
+            };
+            for (half, chains) in [(story.first, firsts), (story.second, seconds)] {
+                let Some(half) = half else { continue };
+                against.extend(chains.iter().filter_map(|chain| out_of_order(half, chain)));
+            }
             findings.judge(
                 "order",
                 against,
-                "offer before drain, compilation stored before the server stopped, released before activated",
+                if story.overlaps {
+                    "server warm before the offer, new clients sent on before the yield was said, compilation stored before the release"
+                } else {
+                    "offer before drain, compilation stored before the server stopped, released before activated"
+                },
             );
             findings.judge(
                 "terms",
@@ -29,56 +41,78 @@ pub(super) fn check(story: &Story<'_>, findings: &mut Findings) {
 }
 
 /// Something a host did or heard.
-enum Mark {
-    Step(&'static str),
+pub(super) enum Mark {
+    Did(&'static str),
     Heard(&'static str),
-    Said(&'static str),
+    Says(&'static str),
 }
-use Mark::{Heard, Said as Says, Step as Did};
+use Mark::{Did, Heard, Says};
 
-const FIRST: [Mark; 9] = [
-    Heard("ShutdownCommanded"),
-    Did("drain-started"),
-    Did("compilation-sealed"),
-    Says("Compilation"),
-    Heard("CompilationStored"),
-    Did("server-stopping"),
-    Did("server-stopped"),
-    Did("released"),
-    Says("Released"),
-];
-const SECOND: [Mark; 10] = [
-    Heard("FaultReported"),
-    Did("shutdown-commanded"),
-    Says("ShutdownCommanded"),
-    Heard("Compilation"),
-    Did("compilation-stored"),
-    Says("CompilationStored"),
-    Heard("Released"),
-    Did("grant-accepted"),
-    Did("server-serves"),
-    Did("serving"),
-];
+/// What a host does one after the other.
+pub(super) struct Chain {
+    pub(super) marks: &'static [Mark],
+    /// From here on a takeover that is under way may not have come to it; whether it is over is a check of its own.
+    pub(super) open_from: usize,
+}
 
-fn out_of_order(half: &Statement, marks: &[Mark]) -> Option<String> {
+const FIRST: Chain = Chain {
+    marks: &[
+        Heard("ShutdownCommanded"),
+        Did("drain-started"),
+        Did("compilation-sealed"),
+        Says("Compilation"),
+        Heard("CompilationStored"),
+        Did("server-stopping"),
+        Did("server-stopped"),
+        Did("released"),
+        Says("Released"),
+    ],
+    open_from: 9,
+};
+const SECOND: Chain = Chain {
+    marks: &[
+        Heard("FaultReported"),
+        Did("shutdown-commanded"),
+        Says("ShutdownCommanded"),
+        Heard("Compilation"),
+        Did("compilation-stored"),
+        Says("CompilationStored"),
+        Heard("Released"),
+        Did("grant-accepted"),
+        Did("server-serves"),
+        Did("serving"),
+    ],
+    open_from: 8,
+};
+
+fn out_of_order(half: &Statement, chain: &Chain) -> Option<String> {
     let mut last = (0, "");
-    for mark in marks {
-        let (name, found) = match mark {
-            Did(name) => (*name, half.step(name).map(|(event, _)| event.n)),
-            Heard(name) => (*name, half.message(Direction::Received, name).map(|(event, _)| event.n)),
-            Says(name) => (*name, half.message(Direction::Sent, name).map(|(event, _)| event.n)),
-        };
-        match found {
-            // The last steps of a takeover that is under way; whether it is over is a check of its own.
-            None if matches!(name, "server-serves" | "serving") => return None,
-            None => return Some(format!("{}: {name} is missing, after {}", half.host, last.1)),
-            Some(n) if n < last.0 => {
+    let mut missing = None;
+    for (place, mark) in chain.marks.iter().enumerate() {
+        let (name, found) = found(half, mark);
+        match (found, missing) {
+            (None, None) if place < chain.open_from => {
+                return Some(format!("{}: {name} is missing, after {}", half.host, last.1));
+            }
+            (None, _) => missing = missing.or(Some(name)),
+            (Some(n), Some(missing)) => {
+                return Some(format!("{}.events[{n}]: {name}, and {missing} is missing", half.host));
+            }
+            (Some(n), None) if n < last.0 => {
                 return Some(format!("{}.events[{n}]: {name} comes before {}", half.host, last.1));
             }
-            Some(n) => last = (n, name),
+            (Some(n), None) => last = (n, name),
         }
     }
     None
+}
+
+fn found(half: &Statement, mark: &Mark) -> (&'static str, Option<u64>) {
+    match mark {
+        Did(name) => (name, half.step(name).map(|(event, _)| event.n)),
+        Heard(name) => (name, half.message(Direction::Received, name).map(|(event, _)| event.n)),
+        Says(name) => (name, half.message(Direction::Sent, name).map(|(event, _)| event.n)),
+    }
 }
 
 fn wrong_rounds(story: &Story<'_>) -> Vec<String> {
@@ -95,7 +129,7 @@ fn wrong_rounds(story: &Story<'_>) -> Vec<String> {
         }
         for (event, said) in half.messages() {
             let round = match said.name.as_str() {
-                "Released" => &said.body["grant"]["round"],
+                "Released" | "AdmissionYielded" => &said.body["grant"]["round"],
                 _ => &said.body["round"],
             };
             if !round.is_null() && round_text(round).as_deref() != Some(&half.takeover) {
@@ -108,10 +142,15 @@ fn wrong_rounds(story: &Story<'_>) -> Vec<String> {
 
 fn terms(story: &Story<'_>) -> Vec<String> {
     let mut against = Vec::new();
+    let (given_up, token) = if story.overlaps {
+        ("admission-yielded", "AdmissionYielded")
+    } else {
+        ("released", "Released")
+    };
     let released = |half: &Statement, direction| {
         let messages = half
             .messages()
-            .filter(|(_, said)| said.direction == direction && said.name == "Released");
+            .filter(|(_, said)| said.direction == direction && said.name == token);
         messages
             .last()
             .map(|(event, said)| (event.n, said.body["grant"].clone()))
@@ -119,7 +158,7 @@ fn terms(story: &Story<'_>) -> Vec<String> {
     if let Some(first) = story.first {
         let held: Vec<(u64, u64)> = first
             .steps()
-            .take_while(|(_, step)| step.name != "released")
+            .take_while(|(_, step)| step.name != given_up)
             .map(|(event, step)| (event.n, step.term))
             .collect();
         if let Some((n, _)) = held

@@ -10,6 +10,8 @@ use crate::proof::statement::{Direction, Happened, Said, Statement, Step};
 pub(super) struct Story<'a> {
     pub(super) halves: &'a [Statement],
     pub(super) course: Course,
+    /// Both servers ran, and admission moved first.
+    pub(super) overlaps: bool,
     /// Who gives; of a forced takeover nobody.
     pub(super) first: Option<&'a Statement>,
     /// Who takes.
@@ -30,11 +32,14 @@ pub(super) enum Course {
 impl<'a> Story<'a> {
     pub(super) fn of(halves: &'a [Statement]) -> Self {
         let forced = halves.iter().any(|half| half.takeover.starts_with("forced-"));
-        let moved = halves.iter().any(|half| {
-            half.step("released").is_some()
-                || half.step("grant-accepted").is_some()
-                || half.messages().any(|(_, said)| said.name == "Released")
-        });
+        let says = |half: &Statement, name: &str| half.messages().any(|(_, said)| said.name == name);
+        let overlaps = halves
+            .iter()
+            .any(|half| half.step("admission-yielded").is_some() || says(half, "AdmissionYielded"));
+        let moved = overlaps
+            || halves.iter().any(|half| {
+                half.step("released").is_some() || half.step("grant-accepted").is_some() || says(half, "Released")
+            });
         let course = match (forced, moved) {
             (true, _) => Course::Forced,
             (false, true) => Course::Moved,
@@ -54,6 +59,7 @@ impl<'a> Story<'a> {
         Story {
             halves,
             course,
+            overlaps,
             first,
             second,
         }
@@ -161,12 +167,13 @@ pub(super) fn round_text(round: &Value) -> Option<String> {
 }
 
 /// What only the holder of the service says.
-const HOLDERS: [&str; 6] = [
+const HOLDERS: [&str; 7] = [
     "FaultIndicated",
     "FaultReported",
     "Cancelled",
     "DrainProgressed",
     "Compilation",
+    "AdmissionYielded",
     "Released",
 ];
 /// How a round ends that moved nothing.

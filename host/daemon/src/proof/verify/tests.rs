@@ -196,9 +196,47 @@ impl ProofHalfOf {
     }
 }
 
+#[test]
+fn a_takeover_in_which_both_servers_ran_is_proven() {
+    let sample = Sample::overlapping();
+    let report = verified(&sample, &sample.bundle());
+    assert_eq!(report.verdict, ProofVerdict::Holds, "{report:#?}");
+    let outage = report.outage.unwrap();
+    assert_eq!((outage.ms, outage.uncertainty_ms), (0, Some(2)));
+}
+
+#[test]
+fn a_yield_that_was_said_or_used_too_early_is_caught() {
+    type Lie = fn(&mut Value, &mut Value);
+    let lies: [(&str, Lie); 6] = [
+        ("exclusivity", |alpha, _| {
+            move_event(alpha, "message", "AdmissionYielded", 6)
+        }),
+        ("exclusivity", |alpha, _| {
+            let events = alpha["events"].as_array_mut().unwrap();
+            events.push(step(1400, "serving", "released", "active", 1));
+            alpha["events"] = numbered(std::mem::take(events)).into();
+        }),
+        ("exclusivity", |_, beta| move_event(beta, "step", "serving", 4)),
+        ("order", |_, beta| move_event(beta, "step", "warming-up", 9)),
+        ("order", |alpha, _| move_event(alpha, "step", "released", 9)),
+        ("terms", |alpha, _| {
+            let place = index_of(alpha, "message", "AdmissionYielded");
+            alpha["events"][place]["message"]["body"]["grant"]["new_term"] = 1.into();
+        }),
+    ];
+    for (check, lie) in lies {
+        let found = caught_in(Sample::overlapping(), lie);
+        assert!(found.iter().any(|(name, _)| name == check), "{check}: {found:?}");
+    }
+}
+
 /// Signs what the hosts state after `lie`, and says which check finds it.
 fn caught(lie: impl FnOnce(&mut Value, &mut Value)) -> Vec<(String, String)> {
-    let mut sample = Sample::new();
+    caught_in(Sample::new(), lie)
+}
+
+fn caught_in(mut sample: Sample, lie: impl FnOnce(&mut Value, &mut Value)) -> Vec<(String, String)> {
     let (mut alpha, mut beta) = (sample.alpha.clone(), sample.beta.clone());
     lie(&mut alpha, &mut beta);
     (sample.alpha, sample.beta) = (alpha, beta);

@@ -1,5 +1,7 @@
 //! A small takeover that went as it must, told by both hosts, and the keys to sign it.
 
+mod overlap;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use understudy_api::wire::{ProofAssembly, ProofBundle, ProofHalf};
@@ -22,6 +24,15 @@ pub(super) const ROUND: &str = "0123456789abcdef0011223344556677-4";
 
 impl Sample {
     pub(super) fn new() -> Self {
+        Sample::told(first(), second())
+    }
+
+    /// A takeover in which both servers ran.
+    pub(super) fn overlapping() -> Self {
+        Sample::told(overlap::first(), overlap::second())
+    }
+
+    fn told(first: Vec<Value>, second: Vec<Value>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = (folder.path().join("a"), folder.path().join("b"));
         let name = |name| HostName::new(name).unwrap();
@@ -30,8 +41,8 @@ impl Sample {
         cluster::join(&two, &invitation, false).unwrap();
         let identities = [Identity::load(&one).unwrap(), Identity::load(&two).unwrap()];
         let [alpha, beta] = [
-            statement(&identities[0], first(), -70_000),
-            statement(&identities[1], second(), 70_000),
+            statement(&identities[0], first, -70_000),
+            statement(&identities[1], second, 70_000),
         ];
         Sample {
             alpha,
