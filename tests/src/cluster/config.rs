@@ -84,6 +84,8 @@ pub struct Wishes {
     pub drain: &'static str,
     /// The hosts' own link, where addresses move; none: both hosts on loopback, with a proxy before each server.
     pub lan: Option<Arc<Lan>>,
+    /// Both servers may run while a service moves; only on a link of the hosts' own.
+    pub overlap: bool,
     /// Makes every answer of the web servers and of its commands a matter of files, and all timers short.
     pub knobs: Option<Policies>,
 }
@@ -116,6 +118,7 @@ impl Wishes {
             hold: "1s",
             drain: "20s",
             lan: None,
+            overlap: false,
             knobs: None,
         }
     }
@@ -155,11 +158,12 @@ fn host(site: &Site, other: &Site, built: &Built) -> String {
 
 fn service_table(service: &str, site: &Site, other: &Site, ports: &Ports, wishes: &Wishes) -> String {
     let mut text = format!(
-        "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n\
+        "\n[[service]]\nname = \"{service}\"\nserver_type = \"{server_type}\"\n{mode}\
          candidates = [\"{}\", \"{}\"]\n\n\
          {own_ports}\n[service.address]\n{address}\n",
         HOSTS[0],
         HOSTS[1],
+        mode = if wishes.overlap { "mode = \"overlap\"\n" } else { "" },
         own_ports = own_ports(service, site, wishes),
         address = address(service, site, ports, wishes),
         server_type = match service {
@@ -208,10 +212,14 @@ fn address(service: &str, site: &Site, ports: &Ports, wishes: &Wishes) -> String
     let clients = ports.service(service);
     match wishes.lan {
         Some(_) => format!(
-            "mode = \"vip\"\naddresses = [\"{}/{}\"]\ninterface = \"{}\"\n",
+            "mode = \"vip\"\naddresses = [\"{}/{}\"]\ninterface = \"{}\"\nhosts = {{ {} = [\"{}\"], {} = [\"{}\"] }}\n",
             clients.ip(),
             lan::PREFIX,
-            lan::INTERFACE
+            lan::INTERFACE,
+            HOSTS[0],
+            lan::OWN[0],
+            HOSTS[1],
+            lan::OWN[1],
         ),
         None => format!(
             "mode = \"proxy\"\nlisten = [\"{clients}\"]\nserver = \"{}\"\n{carry_idle}",

@@ -76,7 +76,7 @@ impl Row {
                     .map(milliseconds)
                     .collect(),
             ),
-            parts: made(rounds),
+            parts: made(rounds).filter(|_| subject.is_some_and(Subject::waits)),
             steps: steps(rounds),
             errors: errors(rounds),
         }

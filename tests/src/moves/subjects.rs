@@ -104,6 +104,11 @@ impl Subject {
         }
     }
 
+    /// Whether clients wait for one server to stop and the other to start.
+    pub(super) fn waits(self) -> bool {
+        matches!(self, Subject::Daemons(Mode::Exclusive | Mode::Proxy))
+    }
+
     /// Plays one round.
     pub(super) fn play(self, built: &Built, load: Load, before: Duration) -> Result<Round> {
         let folder = tempfile::Builder::new().prefix("usbench-").tempdir()?;

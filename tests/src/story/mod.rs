@@ -75,6 +75,7 @@ fn wishes(can_fill_disks: bool) -> Wishes {
         hold: "2s",
         drain: "30s",
         lan: None,
+        overlap: false,
         knobs: None,
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Vip {
     holding: watch::Sender<Holding>,
     /// Somebody who knows has said that this host does not have the addresses.
     absent: AtomicBool,
+    /// The kernel was asked whether it can do a move with both servers running, and it can.
+    kernel_overlaps: AtomicBool,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -89,10 +91,12 @@ impl Vip {
             events,
             holding: watch::Sender::new(Holding::Dropped),
             absent: AtomicBool::new(false),
+            kernel_overlaps: AtomicBool::new(false),
             keeper: Mutex::default(),
         };
-        vip.interface().await?;
+        let interface = vip.interface().await?;
         vip.syn_hold.check().await?;
+        vip.check_overlap(interface).await?;
         Ok(vip)
     }
 

@@ -28,21 +28,47 @@ impl Vip {
     /// Whether the kernel and the configuration allow such a move with that host.
     pub(crate) async fn can_overlap(&self, with: &HostName) -> Result<(), AddressError> {
         let interface = self.interface().await?;
+        let addresses = self.addresses_of(with)?;
+        let own = self.own_addresses(interface).await?;
+        if self.kernel_overlaps.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.check_kernel(interface, addresses, &own).await
+    }
+
+    /// Where hosts are configured for such a move: whether the kernel could do it, whatever is on the interface now.
+    pub(super) async fn check_overlap(&self, interface: Interface) -> Result<(), AddressError> {
+        let host = self.config.hosts.first_key_value();
+        // Where an address is missing, such a move is refused when it is asked for.
+        match host.map(|(host, own)| (self.addresses_of(host), own)) {
+            Some((Ok(addresses), own)) => self.check_kernel(interface, addresses, own).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks once: the kernel takes ten milliseconds and more to forget a transaction that is not carried out, and what it
+    /// can it goes on to be able to.
+    async fn check_kernel(
+        &self,
+        interface: Interface,
+        addresses: Vec<IpAddr>,
+        own: &[IpAddr],
+    ) -> Result<(), AddressError> {
         let peer = Peer {
-            addresses: self.addresses_of(with)?,
+            addresses,
             link: [0; 6],
         };
-        let own = self.own_addresses(interface).await?;
         for batch in [
             self.rules.drain(&peer, interface.index, false),
             self.rules.back(&peer, interface.index, false),
-            self.rules.hide(&own),
+            self.rules.hide(own),
         ] {
             self.filter
                 .check(batch)
                 .await
                 .map_err(|refused| self.unable(&refused))?;
         }
+        self.kernel_overlaps.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -313,4 +339,5 @@ const FORGET_LOOK: Duration = Duration::from_secs(1);
 const QUESTIONS: usize = 5;
 const ANSWER: Duration = Duration::from_millis(200);
 const ENABLE: &str = "overlap needs netdev tables with sets that rules fill and with fwd (CONFIG_NF_TABLES_NETDEV, \
-     CONFIG_NFT_FWD_NETDEV, CONFIG_NF_TABLES_ARP; modprobe nft_fwd_netdev) and CAP_NET_ADMIN; without them use mode = \"exclusive\"";
+     CONFIG_NFT_FWD_NETDEV, CONFIG_NF_TABLES_ARP; modprobe nft_fwd_netdev) and CAP_NET_ADMIN; without them use mode = \"exclusive\", and leave \
+     hosts out of [service.address]";
