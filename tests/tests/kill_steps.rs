@@ -4,7 +4,8 @@
 //!
 //! `make test` plays a share of the list that the last full survey left, another one each day (`UNDERSTUDY_KILL_PART=3/8`
 //! plays the third eighth). `make kill-steps` (`UNDERSTUDY_KILL_ALL=1`) makes the list anew and plays all of it;
-//! `UNDERSTUDY_KILL_STORY=fault` only what one story reaches.
+//! `UNDERSTUDY_KILL_STORY=fault` only what one story reaches. `UNDERSTUDY_KILL_AGAIN=verdicts.jsonl` plays again what went
+//! wrong or was not reached in a run that left its verdicts there.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs::{self, File};
@@ -31,6 +32,11 @@ fn every_row_of_the_table_has_a_story_or_a_reason() {
          `make faults` writes them down: {:#?}",
         plan.unexcused
     );
+    assert!(
+        plan.unknown.is_empty(),
+        "`make faults` is to be run again: the table has no such rows any more: {:#?}",
+        plan.unknown
+    );
     assert!(plan.stale.is_empty(), "these excuses excuse nothing: {:#?}", plan.stale);
 }
 
@@ -39,13 +45,16 @@ fn a_host_that_is_struck_at_a_step_comes_back_and_one_serves() {
     if std::env::var_os("UNDERSTUDY_KILL_ALL").is_some() {
         return play_everything();
     }
+    if let Ok(file) = std::env::var("UNDERSTUDY_KILL_AGAIN") {
+        return play_again(Path::new(&file));
+    }
     let cases = recorded().unwrap().cases;
     let chosen = match std::env::var("UNDERSTUDY_KILL_PART").ok() {
         Some(part) => part_of(&cases, &part),
         None => todays(&cases),
     };
     println!("{} cases, of which {} are played", cases.len(), chosen.len());
-    play_and_judge(&chosen);
+    play_and_judge(&chosen, Vec::new());
 }
 
 /// What `make kill-steps` and `make faults` do.
@@ -57,7 +66,29 @@ fn play_everything() {
         let taken = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kill/taken.jsonl");
         fs::write(taken, record(&survey).unwrap()).unwrap();
     }
-    play_and_judge(&plan.cases);
+    play_and_judge(&plan.cases, Vec::new());
+}
+
+/// Plays what went wrong or was not reached in an earlier run; its other verdicts stand.
+fn play_again(file: &Path) {
+    let earlier = fs::read_to_string(file).unwrap();
+    let earlier: Vec<Verdict> = earlier
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let stands = |verdict: &Verdict| verdict.reached && verdict.wrong.is_none();
+    let mut stand: Vec<Verdict> = Vec::new();
+    let mut open: Vec<Case> = Vec::new();
+    for verdict in earlier {
+        match stands(&verdict) {
+            true => stand.push(verdict),
+            false if !open.contains(&verdict.case) => open.push(verdict.case),
+            false => {}
+        }
+    }
+    open.retain(|case| !stand.iter().any(|verdict| verdict.case == *case));
+    println!("{} verdicts stand, {} cases are played again", stand.len(), open.len());
+    play_and_judge(&open, stand);
 }
 
 fn page_file() -> Option<PathBuf> {
@@ -65,16 +96,21 @@ fn page_file() -> Option<PathBuf> {
 }
 
 /// Every verdict is kept as it comes: a run that is broken off has not been for nothing.
-fn play_and_judge(cases: &[Case]) {
+fn play_and_judge(cases: &[Case], earlier: Vec<Verdict>) {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdicts.jsonl");
     println!("each verdict goes to {}", file.display());
-    let kept = Mutex::new(File::create(&file).unwrap());
+    let mut kept = File::create(&file).unwrap();
+    for verdict in &earlier {
+        writeln!(kept, "{}", serde_json::to_string(verdict).unwrap()).unwrap();
+    }
+    let kept = Mutex::new(kept);
     let tell = |verdict: &Verdict| {
         println!("{}", line(verdict));
         let text = serde_json::to_string(verdict).unwrap();
         writeln!(kept.lock().unwrap(), "{text}").unwrap();
     };
-    let verdicts = play_all(cases, tell).unwrap();
+    let mut verdicts = earlier;
+    verdicts.extend(play_all(cases, tell).unwrap());
     if let Some(file) = page_file() {
         fs::write(file, page(&verdicts)).unwrap();
     }

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::case::Verdict;
@@ -96,8 +96,8 @@ impl Fault {
 
 /// Lets the fault strike, last and end; says when it had ended.
 pub(super) async fn suffer(fault: Fault, me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<Instant> {
-    if fault.kills() {
-        until_dead(me, pair).await?;
+    if fault.kills() && until_dead(me, pair).await.is_err() && fault != Fault::Killed {
+        bail!("the story started the daemon of {me} again before its store could be struck");
     }
     match fault {
         Fault::Killed => killed(me, pair, verdict).await?,
@@ -137,7 +137,9 @@ pub(super) async fn suffer(fault: Fault, me: &str, pair: &mut Pair, verdict: &mu
 async fn killed(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<()> {
     tokio::time::sleep(RESTART).await;
     note_alerts(pair, other(me), verdict).await;
-    pair.cluster.host_mut(me).daemon.start()
+    let daemon = &mut pair.cluster.host_mut(me).daemon;
+    // The story may have started it meanwhile.
+    if daemon.runs() { Ok(()) } else { daemon.start() }
 }
 
 /// A process that was sent a signal, or that refuses, may take a moment to be gone with all its files.
@@ -229,6 +231,8 @@ async fn begin_anew(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<
 async fn vouch_for_the_other(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<()> {
     pair.lan.lose_power(me)?;
     until_dead(me, pair).await?;
+    // The other one may be the host that the story made ill: it must be well to serve.
+    pair.host(other(me)).site.turn_all_back()?;
     let end = Instant::now() + BY_ORDER;
     while !vouch(pair, other(me), me).await {
         ensure!(Instant::now() < end, "{} can't be told that {me} is stopped", other(me));

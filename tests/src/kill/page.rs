@@ -211,7 +211,9 @@ told what is waited for. All the time a watch looks at both hosts, every five mi
 never two servers of a service of which only one may run. Alpha is home.\n\n\
 This page is written by `make faults` from what was seen; the times are of a busy machine and promise nothing. A kill is\n\
 tried at every row, each other fault along the way of a takeover for a fault, a reload in every role of each host. What\n\
-shows at several rows of one name, or at both moments of a kill, is one line here.\n";
+shows at several rows of one name, or at both moments of a kill, is one line here. What a busy machine kept from its row,\n\
+or a story's own order upset, was played again; its last verdict counts. A service whose servers may overlap is not among\n\
+them yet.\n";
 
 #[cfg(test)]
 mod tests {

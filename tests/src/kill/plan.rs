@@ -54,6 +54,8 @@ pub struct Plan {
     pub unexcused: Vec<String>,
     /// Excuses for rows that the table does not have.
     pub stale: Vec<String>,
+    /// Rows that were taken once, and that the table does not have any more.
+    pub unknown: Vec<String>,
     /// Excuses of which every row was taken.
     pub needless: Vec<String>,
 }
@@ -127,6 +129,9 @@ fn judge(sources: &[Source]) -> Plan {
         cases: cases(sources, &names),
         unexcused: unexcused.cloned().collect(),
         stale: stale.collect(),
+        unknown: (taken.iter().filter(|row| !names.iter().any(|name| name == *row)))
+            .map(|row| (*row).to_owned())
+            .collect(),
         needless: EXCUSED.iter().filter(all_taken).map(name).collect(),
     }
 }

@@ -122,13 +122,20 @@ pub const STORIES: &[Story] = &[
     plain("nobody can start"),
     plain("the fault goes while asking"),
     plain("what became of a request can't be said"),
-    plain("refusals"),
+    Story {
+        // Refused only as long as the hosts hear each other.
+        vouched_wrongly: true,
+        ..plain("refusals")
+    },
     plain("refusals while busy"),
     plain("nobody knows how it is"),
     plain("power failure of both"),
     plain("restart of the active daemon"),
     plain("forced"),
-    plain("forced against a living host"),
+    Story {
+        vouched_wrongly: true,
+        ..plain("forced against a living host")
+    },
     plain("the standby is not well"),
     plain("cured by order"),
     plain("the releaser is gone for a while"),

@@ -20,6 +20,8 @@ use crate::servers::Owned;
 
 /// Between two looks: shorter than any handing over.
 const LOOK: Duration = Duration::from_millis(5);
+/// After a longer pause on a busy machine a stretch is not known to have gone on: an address can go and come back.
+const GAP: Duration = Duration::from_millis(60);
 
 /// A stretch of time in which a host was seen with something at every look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +128,8 @@ fn look(seen: &Mutex<Seen>, address: Ipv4Addr, pid_file: &Path, folder: &Path) {
 fn note(stretches: &mut Stretches, present: bool, began: Instant, ended: Instant) {
     if present {
         match stretches.all.last_mut().filter(|_| stretches.open) {
-            Some(last) => last.to = began.max(last.from),
-            None => stretches.all.push(Sighting { from: ended, to: ended }),
+            Some(last) if began.saturating_duration_since(last.to) <= GAP => last.to = began.max(last.from),
+            _ => stretches.all.push(Sighting { from: ended, to: ended }),
         }
     }
     stretches.open = present;
@@ -168,5 +170,10 @@ mod tests {
         note(&mut alpha, true, at(79), at(80));
         note(&mut beta, true, at(74), at(75));
         assert_eq!(overlaps(&alpha.all, &beta.all), [Duration::from_millis(14)]);
+        // Nobody looked at alpha for long: it may have lost what it has, and got it back.
+        note(&mut beta, true, at(124), at(125));
+        note(&mut beta, false, at(174), at(175));
+        note(&mut alpha, true, at(199), at(200));
+        assert_eq!(overlaps(&alpha.all, &beta.all), [Duration::from_millis(19)]);
     }
 }
