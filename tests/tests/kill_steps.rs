@@ -5,7 +5,7 @@
 //! `make test` plays a share of the list that the last full survey left, another one each day (`UNDERSTUDY_KILL_PART=3/8`
 //! plays the third eighth). `make kill-steps` (`UNDERSTUDY_KILL_ALL=1`) makes the list anew and plays all of it;
 //! `UNDERSTUDY_KILL_STORY=fault` only what one story reaches. `UNDERSTUDY_KILL_AGAIN=verdicts.jsonl` plays again what went
-//! wrong or was not reached in a run that left its verdicts there.
+//! wrong or was not reached in a run that left its verdicts there; `UNDERSTUDY_KILL_KEPT=verdicts.jsonl` only writes the page.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs::{self, File};
@@ -45,6 +45,9 @@ fn a_host_that_is_struck_at_a_step_comes_back_and_one_serves() {
     if std::env::var_os("UNDERSTUDY_KILL_ALL").is_some() {
         return play_everything();
     }
+    if let (Ok(kept), Some(file)) = (std::env::var("UNDERSTUDY_KILL_KEPT"), page_file()) {
+        return fs::write(file, page(&kept_in(Path::new(&kept)))).unwrap();
+    }
     if let Ok(file) = std::env::var("UNDERSTUDY_KILL_AGAIN") {
         return play_again(Path::new(&file));
     }
@@ -71,11 +74,7 @@ fn play_everything() {
 
 /// Plays what went wrong or was not reached in an earlier run; its other verdicts stand.
 fn play_again(file: &Path) {
-    let earlier = fs::read_to_string(file).unwrap();
-    let earlier: Vec<Verdict> = earlier
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let earlier = kept_in(file);
     let stands = |verdict: &Verdict| verdict.reached && verdict.wrong.is_none();
     let mut stand: Vec<Verdict> = Vec::new();
     let mut open: Vec<Case> = Vec::new();
@@ -89,6 +88,11 @@ fn play_again(file: &Path) {
     open.retain(|case| !stand.iter().any(|verdict| verdict.case == *case));
     println!("{} verdicts stand, {} cases are played again", stand.len(), open.len());
     play_and_judge(&open, stand);
+}
+
+fn kept_in(file: &Path) -> Vec<Verdict> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn page_file() -> Option<PathBuf> {

@@ -214,7 +214,10 @@ async fn start_or_mend(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Resu
 
 /// With what was overwritten the right to serve may be lost: then the other host says so, and an operator decides.
 async fn begin_anew(me: &str, pair: &mut Pair, verdict: &mut Verdict) -> Result<()> {
-    let lost = |alerts: &[String]| alerts.iter().any(|alert| alert.contains("nobody holds the service"));
+    let lost = |alerts: &[String]| {
+        let says = |what: &str| alerts.iter().any(|alert| alert.contains(what));
+        says("nobody holds the service") || says("has not confirmed the release")
+    };
     let end = Instant::now() + BY_ITSELF;
     while Instant::now() < end {
         if pair.view(other(me)).await.is_ok_and(|view| lost(&view.alerts)) {
