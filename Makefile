@@ -95,6 +95,10 @@ fuzz: ## Feed every decoder what no peer and no disk should say, and see that it
 	@tests/need fuzz
 	@$(if $(SECONDS),SECONDS_EACH=$(SECONDS)) tests/fuzz/run $(TARGET)
 
+.PHONY: mutants
+mutants: ## Break the machine on purpose, in a copy, and see that each way is caught (ONLY= QUICK=1; docs/proof.md)
+	@cargo run --quiet -p understudy-model --bin mutants
+
 .PHONY: fresh
 fresh: ## As root: both commands on a fresh Debian 12 of their own (debootstrap), as a new machine would run them
 	@tests/fresh

@@ -71,6 +71,16 @@ pub(crate) fn explore(config: Config) -> Outcome {
 }
 
 impl Outcome {
+    pub(crate) fn unique(&self) -> usize {
+        self.unique
+    }
+
+    /// The rule that was broken first.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        let trace = self.traces.first()?;
+        trace.lines().next()?.split_once("broken: ").map(|(_, rule)| rule)
+    }
+
     /// One line of the table.
     pub(crate) fn line(&self) -> String {
         let config = &self.config;
