@@ -135,7 +135,9 @@ const DECLINED: [&str; 4] = ["candidate-declined", "declined", "candidate-silent
 
 fn state(steps: &[JournalLine]) -> TakeoverState {
     let has = |names: &[&str]| steps.iter().any(|line| names.contains(&line.step.as_str()));
-    if has(&DONE[..1]) {
+    if settled_at_home(steps) {
+        TakeoverState::Cancelled
+    } else if has(&DONE[..1]) {
         TakeoverState::Done
     } else if has(&["grant-accepted", "server-serves", "serving"]) {
         TakeoverState::TakingOver
@@ -152,6 +154,17 @@ fn state(steps: &[JournalLine]) -> TakeoverState {
     } else {
         TakeoverState::Asking
     }
+}
+
+/// It came to nothing, and the host that began it has settled what its own stop had cut.
+fn settled_at_home(steps: &[JournalLine]) -> bool {
+    let by = |step: &str| {
+        steps
+            .iter()
+            .find(|line| line.step == step)
+            .map(|line| line.host.as_str())
+    };
+    by("took-over").is_some() && by("took-over") == by("drain-started").or(by("shut-down-alone"))
 }
 
 fn new_term(steps: &[JournalLine]) -> Option<Term> {

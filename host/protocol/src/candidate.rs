@@ -443,6 +443,7 @@ pub(crate) fn become_active(t: &mut Turn) {
     if let Some(tenure) = &mut t.m.durable.tenure {
         tenure.served = true;
     }
+    owe_own(t);
     t.m.durable.begun = None;
     holder::serve_on(t);
     if overlap::overlaps(t) {

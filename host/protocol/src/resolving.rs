@@ -3,12 +3,26 @@
 //! Invariant: nothing is settled while the first may still complete it.
 
 use crate::turn::Turn;
-use crate::{Message, RoundId, Tenure, TimerName, Work};
+use crate::{Message, RoundId, Step, Tenure, TimerName, Work};
 
 /// The round whose requests have no disposition yet, and can have one: the first does not work on them any more.
 pub(crate) fn unresolved(t: &Turn) -> Option<RoundId> {
     let settled = |tenure: &&Tenure| !tenure.resolved && !tenure.overlaps;
     t.m.durable.tenure.as_ref().filter(settled)?.round
+}
+
+/// A move came to nothing after its server was stopped: whoever that stop cut is listed, and this host's to settle.
+pub(crate) fn owe_own(t: &mut Turn) {
+    let Some(begun) = t.m.durable.begun else { return };
+    if !matches!(begun.step, Step::Server | Step::Address) {
+        return;
+    }
+    if let Some(tenure) = &mut t.m.durable.tenure
+        && tenure.resolved
+    {
+        tenure.round = Some(begun.round);
+        tenure.resolved = false;
+    }
 }
 
 pub(crate) fn has_unresolved(t: &Turn) -> bool {

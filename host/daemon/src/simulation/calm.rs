@@ -77,6 +77,10 @@ impl State {
             .iter()
             .all(|(_, role)| matches!(role, RoleName::Active | RoleName::Standby));
         let served = admitting.len() == 1 && admitting == active && rests;
-        (!served).then(|| format!("not at rest: {what}"))
+        if !served {
+            return Some(format!("not at rest: {what}"));
+        }
+        let unsaid = self.unsaid(service);
+        (!unsaid.is_empty()).then(|| format!("{service}: cut, and nothing is said of it: {unsaid:?}"))
     }
 }
