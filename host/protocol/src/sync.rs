@@ -185,10 +185,12 @@ pub(crate) fn settle_after_sync(t: &mut Turn) {
 
 /// Everybody was heard, and nobody holds the service or has released it to somebody.
 pub(crate) fn nobody_holds(t: &Turn) -> bool {
+    // What a peer said when it connected may have passed: nobody serves under a term below one that was held since.
+    let known = t.m.durable.known;
     let idle = |peer: &crate::machine::Peer| {
-        peer.standing
-            .as_ref()
-            .is_some_and(|s| s.held.is_none() && s.grant.is_none())
+        peer.standing.as_ref().is_some_and(|s| {
+            s.held.is_none_or(|held| held < known) && s.grant.as_ref().is_none_or(|grant| grant.new_term <= known)
+        })
     };
     t.m.durable.held.is_none() && t.m.durable.grant.is_none() && t.m.synced() && t.m.peers.values().all(idle)
 }
