@@ -77,11 +77,6 @@ pub(crate) fn start_failed(t: &Turn) -> bool {
     matches!(&t.m.role, Role::Parked(parked) if parked.start_failed)
 }
 
-/// A server that can't be started looks healthy while it is stopped: only another host, or another try at its time, helps.
-pub(crate) fn start_did_not_fail(t: &Turn) -> bool {
-    !start_failed(t)
-}
-
 pub(crate) fn ask_from_parked(t: &mut Turn) {
     let Role::Parked(parked) = t.m.role.clone() else { return };
     open_round(t, parked.cause.clone(), None, BTreeSet::new(), Some(parked));

@@ -62,6 +62,6 @@ pub(super) const PARKED: &[Row] = &[
         "nobody else is ready, or will: try to serve once more"),
     quiet("still-parked", &[Parked], "timer retry", None, holder::wait_parked, &[],
         "the fault is there and nobody is ready"),
-    row("unparked", &[Parked], "verdict healthy", Some(("it was not the start that failed", holder::start_did_not_fail)), sync::begin_serving, &[Activating],
+    row("unparked", &[Parked], "verdict healthy", None, sync::begin_serving, &[Activating],
         "the fault is gone and the term is still held: serve"),
 ];
