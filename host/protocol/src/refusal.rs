@@ -344,7 +344,9 @@ impl fmt::Display for FenceRefusal {
                 "its server still runs in a move; where that move's other host is listed as stopped, it is being stopped now: order it again when it is down",
             ),
             FenceRefusal::NotSynced => f.write_str("it has not heard every other candidate itself"),
-            FenceRefusal::Fresh => f.write_str("its store is empty"),
+            FenceRefusal::Fresh => {
+                f.write_str("its store is empty: stop its daemon, and name it with --confirm-stopped")
+            }
         }
     }
 }

@@ -77,10 +77,6 @@ impl State {
             .iter()
             .all(|(_, role)| matches!(role, RoleName::Active | RoleName::Standby));
         let served = admitting.len() == 1 && admitting == active && rests;
-        if !served {
-            return Some(format!("not at rest: {what}"));
-        }
-        let unsaid = self.unsaid(service);
-        (!unsaid.is_empty()).then(|| format!("{service}: cut, and nothing is said of it: {unsaid:?}"))
+        (!served).then(|| format!("not at rest: {what}"))
     }
 }

@@ -175,7 +175,6 @@ async fn run(
             who: who.clone(),
         }),
     };
-    world.aside(|state| state.host(&who).store = Some(begin.store));
     let mut starting = Vec::new();
     for plan in &world.settings.plans {
         let service = plan.service.clone();

@@ -87,9 +87,7 @@ impl SimulatedPlugin {
                 return None;
             }
             state.changing(&self.who, &self.service, what, call.term);
-            let held = state.hosts[&self.who].held(&self.service);
             let server = state.server(&self.who, &self.service);
-            server.holds = held.filter(|held| *held == call.term);
             let status = if never_done(server) {
                 working(None)
             } else {

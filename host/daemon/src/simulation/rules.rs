@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use understudy_address::Holding;
-use understudy_protocol::{Durable, Entry, HostName, RequestState, RoundId, ServerState, ServiceName, Term};
+use understudy_protocol::{Durable, Entry, HostName, RequestState, ServerState, ServiceName, Term};
 
 use super::server::request_name;
 use super::world::State;
@@ -182,26 +182,6 @@ impl State {
                 "{who} takes the term {held} of {service}, and nobody has released it"
             ));
         }
-    }
-
-    /// Requests of this service that a stop cut whose move came to nothing, and of which nothing is said on any host.
-    pub(super) fn unsaid(&self, service: &ServiceName) -> Vec<String> {
-        let mut unsaid = Vec::new();
-        for (name, host) in &self.hosts {
-            let (Some(store), Some(durable)) = (host.store, host.durable.get(service)) else {
-                continue;
-            };
-            let store = crate::run::records_of(store, service);
-            let rounds = (1..=durable.round_counter).map(|counter| RoundId { store, counter });
-            let said: BTreeSet<String> = rounds
-                .flat_map(|round| host.disk.requests(round))
-                .filter(|(_, said)| said.is_some())
-                .map(|(request, _)| request.id)
-                .collect();
-            let owed = host.servers[service].owed.iter().map(|id| request_name(*id));
-            unsaid.extend(owed.filter(|id| !said.contains(id)).map(|id| format!("{id} on {name}")));
-        }
-        unsaid
     }
 
     fn check_resolved(&mut self, who: &HostName, service: &ServiceName, durable: &Durable) {

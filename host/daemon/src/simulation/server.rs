@@ -23,11 +23,6 @@ pub(super) struct Server {
     pub(super) in_progress: BTreeMap<u64, u64>,
     /// Cut by an orderly stop since it last served: each must be in the compilation.
     pub(super) cut: BTreeSet<u64>,
-    /// Cut by a stop under a term that this host then went on with: each must get its disposition here.
-    pub(super) owed: BTreeSet<u64>,
-    /// The term of the change under way where this host holds it, and that of the last stop.
-    pub(super) holds: Option<Term>,
-    stopped_under: Option<Term>,
     pub(super) completed: u64,
     /// What the machine would tell a probe.
     pub(super) health: Health,
@@ -92,9 +87,6 @@ impl Server {
             by_hand: false,
             in_progress: BTreeMap::new(),
             cut: BTreeSet::new(),
-            owed: BTreeSet::new(),
-            holds: None,
-            stopped_under: None,
             completed: 0,
             health: Health::GOOD,
             trouble: BTreeMap::new(),
@@ -147,7 +139,6 @@ impl Server {
         let cut = std::mem::take(&mut self.in_progress);
         if orderly && !self.by_hand {
             self.cut.extend(cut.into_keys());
-            self.stopped_under = self.holds;
         }
         self.state = ServerState::Stopped;
         self.admits = false;
@@ -158,9 +149,6 @@ impl Server {
         self.state = ServerState::Serving;
         self.admits = true;
         self.by_hand = false;
-        if self.holds.is_some() && self.holds == self.stopped_under {
-            self.owed.append(&mut self.cut);
-        }
         self.cut.clear();
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use understudy_protocol::{Durable, HostName, RoundId, ServiceName, ServiceView, StoreId, Term};
+use understudy_protocol::{Durable, HostName, RoundId, ServiceName, ServiceView, Term};
 
 use super::dice::Dice;
 use super::disk::{Disk, DiskTrouble};
@@ -78,8 +78,6 @@ pub(super) struct Host {
     pub(super) wall_offset: Arc<AtomicI64>,
     pub(super) disk: Disk,
     pub(super) disk_trouble: DiskTrouble,
-    /// Whose rounds are this host's own.
-    pub(super) store: Option<StoreId>,
     /// What is on the disk of each service.
     pub(super) durable: BTreeMap<ServiceName, Durable>,
     /// What the daemon acts on.
@@ -217,7 +215,6 @@ impl Host {
             wall_offset: Arc::default(),
             disk,
             disk_trouble: DiskTrouble::default(),
-            store: None,
             durable: BTreeMap::new(),
             acted: BTreeMap::new(),
             servers,
